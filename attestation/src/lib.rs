@@ -1,1 +1,21 @@
-//! sealroom-attestation
+//! The proof: decodes and verifies what a confidential node shows, offline, with every check recorded.
+//!
+//! Nothing here opens a file or a socket, reads a clock or draws randomness: time, bytes, randomness and
+//! trust anchors are arguments, so every verdict can be replayed at any time, on any machine.
+//!
+//! How a quote travels through this crate: evidence is decoded from bytes, its statement is compared with the
+//! hardware report and with the session, and what was proven comes back as [`claims::Verified`] beside a
+//! ledger of every check.
+
+#![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+pub mod checks;
+pub mod claims;
+pub mod reader;
+pub mod time;
+pub mod transcript;
+
+#[doc(inline)]
+pub use claims::{Ledger, Outcome, Refusal, Verified};
+#[doc(inline)]
+pub use time::{UnixTime, Window};

@@ -1,0 +1,106 @@
+//! Points in time and windows of validity, in whole seconds. The clock that is read is the caller's.
+
+use std::fmt;
+
+/// Seconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(pub u64);
+
+impl UnixTime {
+    /// This time and `seconds` more, stopping at the end of the scale.
+    #[must_use]
+    pub const fn plus(self, seconds: u64) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+}
+
+/// Writes RFC 3339 in UTC, as `2026-06-01T00:00:00Z`.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (year, month, day) = civil(self.0 / 86_400);
+        let second = self.0 % 86_400;
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+}
+
+/// Days since the epoch to a Gregorian date, by eras of 400 years that begin on 1 March.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "every term is bounded by the u64 day count divided down"
+)]
+const fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468;
+    let era = shifted / 146_097;
+    let day_of_era = shifted % 146_097;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
+/// When something counts: inclusive at both ends, as X.509 (RFC 5280 §4.1.2.5) has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The first second that counts.
+    pub from: UnixTime,
+    /// The last second that counts.
+    pub until: UnixTime,
+}
+
+impl Window {
+    /// A window that holds every time: the start of a chain of intersections.
+    pub const ALWAYS: Self = Self { from: UnixTime(0), until: UnixTime(u64::MAX) };
+
+    /// True when `time` lies inside, both ends counted.
+    #[must_use]
+    pub fn contains(&self, time: UnixTime) -> bool {
+        self.from <= time && time <= self.until
+    }
+
+    /// The seconds that both windows hold. It holds no time at all where they do not meet.
+    #[must_use]
+    pub fn intersect(&self, other: &Self) -> Self {
+        Self { from: self.from.max(other.from), until: self.until.min(other.until) }
+    }
+}
+
+/// Writes `FROM to UNTIL`.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.from, self.until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_dates_across_leap_years() {
+        assert_eq!(UnixTime(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(UnixTime(951_782_400).to_string(), "2000-02-29T00:00:00Z");
+        assert_eq!(UnixTime(1_780_272_000).to_string(), "2026-06-01T00:00:00Z");
+        assert_eq!(UnixTime(4_107_542_399).to_string(), "2100-02-28T23:59:59Z");
+        assert_eq!(UnixTime(4_107_542_400).to_string(), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn counts_both_ends_of_a_window_and_no_second_more() {
+        let window = Window { from: UnixTime(10), until: UnixTime(20) };
+        assert!(window.contains(UnixTime(10)) && window.contains(UnixTime(20)));
+        assert!(!window.contains(UnixTime(9)) && !window.contains(UnixTime(21)));
+    }
+
+    #[test]
+    fn windows_that_do_not_meet_hold_nothing() {
+        let early = Window { from: UnixTime(1), until: UnixTime(2) };
+        let late = Window { from: UnixTime(3), until: UnixTime(4) };
+        let both = early.intersect(&late);
+        assert!((0..6).all(|second| !both.contains(UnixTime(second))));
+    }
+}

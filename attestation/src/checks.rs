@@ -37,6 +37,86 @@ checks! {
     SNP_CRL_SIGNATURE = "snp.crl.signature",
         "a forged revocation list hides revoked keys",
         "fetch the list for this product again from AMD's key distribution service";
+    // Sizes, encodings and bindings of the bundle: WIRE section 6, in the order in which they run.
+    BUNDLE_ENCODING = "bundle.encoding",
+        "bytes that two readers understand differently prove two things",
+        "update the node; nothing between node and verifier may change the bundle";
+    STATEMENT_ENCODING = "statement.encoding",
+        "bytes that two readers understand differently prove two things",
+        "update the node";
+    STATEMENT_LEAF = "statement.leaf",
+        "somebody else's key behind this connection would read everything",
+        "connect to the node itself: something between terminates TLS, or the node serves an old statement";
+    STATEMENT_KEM = "statement.kem",
+        "prompts would be sealed to keys that nobody attested",
+        "fetch the evidence again; if it stays, the node is faulty";
+    STATEMENT_GPUS = "statement.gpus",
+        "GPUs of another machine could be shown",
+        "collect GPU evidence again and rebuild the statement";
+    STATEMENT_MANIFEST = "statement.manifest",
+        "the model that answers would not be the one that was attested",
+        "restart the node; its bundle is not of this boot";
+    STATEMENT_CONFIG = "statement.config",
+        "the settings in force would not be the attested ones",
+        "restart the node; its bundle is not of this boot";
+    STATEMENT_WINDOW = "statement.window",
+        "evidence from the past may name keys that have leaked since",
+        "compare the clocks of both machines, then fetch fresh evidence";
+    STATEMENT_LIFETIME = "statement.lifetime",
+        "a statement that lives too long outlives what it describes",
+        "configure the node's statement lifetime to an hour at most";
+    STATEMENT_FRESHNESS = "statement.freshness",
+        "recorded evidence looks like new evidence to whoever sent no nonce",
+        "ask the live node with a nonce of your own, or give the nonce with which the file was made";
+    BINDER_SIGNATURE = "binder.signature",
+        "without the attested identity on this very connection anybody can show genuine evidence",
+        "connect to the node itself: the evidence was made for another session";
+    BINDER_PATH = "binder.path",
+        "a quote that does not cover this session may be older than it",
+        "connect to the node itself: the quote was made for other sessions";
+    REPORT_DATA = "report_data",
+        "the chip would have signed something else than this statement",
+        "collect a report over this statement";
+
+    // Policy on a node: what a relying party accepts.
+    POLICY_FRESHNESS = "policy.freshness",
+        "evidence that is not fresh enough may be of a machine that was taken over since",
+        "ask for hardware freshness, or accept less in the policy";
+    POLICY_MODEL = "policy.model",
+        "other weights answer otherwise, and perhaps on purpose",
+        "add the manifest digest to the policy's models after checking it, or use a node that serves a listed model";
+    POLICY_EXPIRY = "policy.expiry",
+        "what was proven does not hold for ever",
+        "verify again with fresh evidence and endorsements";
+
+    // The receipt of one answer.
+    RECEIPT_SIGNATURE = "receipt.signature",
+        "a receipt that the attested key did not sign binds nobody",
+        "treat the answer as unproven; report the node";
+    RECEIPT_BOOT = "receipt.boot_id",
+        "the receipt would be another node's, or of another boot",
+        "treat the answer as unproven; report the node";
+    RECEIPT_REQUEST_ID = "receipt.request_id",
+        "one receipt could be shown for many requests",
+        "treat the answer as unproven; report the node";
+    RECEIPT_REQUEST_DIGEST = "receipt.request_digest",
+        "the node would have answered another sealed request",
+        "treat the answer as unproven; report the node";
+    RECEIPT_KEM = "receipt.kem_configuration",
+        "the request would have been opened with another key",
+        "treat the answer as unproven; report the node";
+    RECEIPT_MANIFEST = "receipt.manifest",
+        "another model would have answered",
+        "treat the answer as unproven; report the node";
+    RECEIPT_REQUEST = "receipt.request",
+        "the receipt would commit to another question",
+        "treat the answer as unproven; report the node";
+    RECEIPT_ANSWER = "receipt.answer",
+        "the receipt would commit to another answer",
+        "treat the answer as unproven; report the node";
+    RECEIPT_FINGERPRINT = "receipt.fingerprint",
+        "the accuracy of the answer could not be held against the node",
+        "treat the answer as unproven; report the node";
 }
 
 #[cfg(test)]

@@ -9,9 +9,16 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod binder;
+pub mod cbor;
 pub mod checks;
 pub mod claims;
+pub mod digests;
+pub mod evidence;
+pub mod manifest;
 pub mod reader;
+pub mod receipt;
+pub mod statement;
 pub mod time;
 pub mod transcript;
 

@@ -14,12 +14,16 @@ pub mod cbor;
 pub mod checks;
 pub mod claims;
 pub mod digests;
+pub mod endpoints;
 pub mod evidence;
 pub mod manifest;
 pub mod reader;
 pub mod receipt;
+pub mod seal;
 pub mod statement;
 pub mod time;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod transcript;
 
 #[doc(inline)]

@@ -1,5 +1,7 @@
 //! What can go wrong while sealing and opening. No error holds a byte of a user.
 
+use super::random::RandomFailed;
+
 /// Why a message was not sealed or not opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -18,8 +20,8 @@ pub enum SealError {
         limit: usize,
     },
     /// The source of randomness failed.
-    #[error("the source of randomness failed")]
-    Random,
+    #[error(transparent)]
+    Random(#[from] RandomFailed),
     /// The cipher refused to seal.
     #[error("the cipher refused to seal")]
     Sealing,

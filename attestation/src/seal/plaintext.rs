@@ -63,9 +63,22 @@ impl Plaintext {
         }
     }
 
-    /// The bytes, to be opened in place.
-    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.0
+    /// Adds sealed bytes, opens them in place and keeps what `open` says is plaintext. When it does not
+    /// open nothing stays: unauthenticated bytes must not reach a caller.
+    pub(super) fn append_opened(
+        &mut self,
+        sealed: &[u8],
+        open: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Option<()> {
+        let start = self.0.len();
+        self.extend_from_slice(sealed);
+        let tail = self.0.get_mut(start..)?;
+        let opened = open(tail);
+        if opened.is_none() {
+            tail.zeroize();
+        }
+        self.0.truncate(start.saturating_add(opened.unwrap_or(0)));
+        opened.map(|_| ())
     }
 }
 
@@ -107,7 +120,10 @@ mod tests {
 
     #[test]
     fn prints_only_its_length() {
-        assert_eq!(format!("{:?}", Plaintext::from(b"very secret".to_vec())), "Plaintext(11 bytes)");
+        assert_eq!(
+            format!("{:?}", Plaintext::from(b"very secret".to_vec())),
+            "Plaintext(11 bytes)"
+        );
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! Standards: RFC 9180 (HPKE), RFC 9458 (Oblivious HTTP), draft-ietf-ohai-chunked-ohttp-08, RFC 9292
 //! (Binary HTTP). Every reader is fused: after its first error it only repeats that error.
 
+mod config;
 mod error;
 mod plaintext;
 mod random;
 mod sse;
 mod varint;
 
+pub use config::{Allowed, KemKind, KeyConfig, KeyError};
 pub use error::{FrameError, SealError};
 pub use plaintext::Plaintext;
 pub use random::{Random, RandomFailed};

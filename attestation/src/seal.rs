@@ -8,6 +8,7 @@
 
 mod config;
 mod error;
+mod key;
 mod plaintext;
 mod random;
 mod sse;
@@ -15,6 +16,7 @@ mod varint;
 
 pub use config::{Allowed, KemKind, KeyConfig, KeyError};
 pub use error::{FrameError, SealError};
+pub use key::{KemKey, KeySet};
 pub use plaintext::Plaintext;
 pub use random::{Random, RandomFailed};
 pub use sse::SseStrip;

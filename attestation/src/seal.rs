@@ -6,6 +6,7 @@
 //! Standards: RFC 9180 (HPKE), RFC 9458 (Oblivious HTTP), draft-ietf-ohai-chunked-ohttp-08, RFC 9292
 //! (Binary HTTP). Every reader is fused: after its first error it only repeats that error.
 
+mod cipher;
 mod config;
 mod error;
 mod key;

@@ -9,6 +9,7 @@
 mod cipher;
 mod config;
 mod error;
+mod frames;
 mod key;
 mod plaintext;
 mod random;
@@ -17,6 +18,7 @@ mod varint;
 
 pub use config::{Allowed, KemKind, KeyConfig, KeyError};
 pub use error::{FrameError, SealError};
+pub use frames::{Framing, RequestDigest};
 pub use key::{KemKey, KeySet};
 pub use plaintext::Plaintext;
 pub use random::{Random, RandomFailed};

@@ -10,6 +10,7 @@ mod cipher;
 mod config;
 mod error;
 mod frames;
+mod hpke_context;
 mod key;
 mod plaintext;
 mod random;

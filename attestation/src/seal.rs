@@ -7,6 +7,7 @@
 //! (Binary HTTP). Every reader is fused: after its first error it only repeats that error.
 
 mod cipher;
+mod client;
 mod config;
 mod error;
 mod frames;
@@ -17,6 +18,7 @@ mod random;
 mod sse;
 mod varint;
 
+pub use client::{Complete, RequestWriter, ResponseReader, SentRequest, seal_request};
 pub use config::{Allowed, KemKind, KeyConfig, KeyError};
 pub use error::{FrameError, SealError};
 pub use frames::{Framing, RequestDigest};

@@ -17,14 +17,17 @@ pub mod digests;
 pub mod endpoints;
 pub mod evidence;
 pub mod manifest;
+pub mod node;
 pub mod reader;
 pub mod receipt;
 pub mod seal;
 pub mod statement;
+pub mod snp;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod transcript;
+pub mod x509;
 
 #[doc(inline)]
 pub use claims::{Ledger, Outcome, Refusal, Verified};

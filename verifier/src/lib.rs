@@ -1,1 +1,19 @@
-//! sealroom-verifier
+//! The judgement: a policy over claims, with every check and its reason.
+//!
+//! [`judge`] is the whole of it for a live node: bytes, context, trust and time go in; out comes
+//! [`Accepted`], the only thing to which a prompt may be sealed, or a [`Verdict`] that says why not.
+//! [`check`] is the auditor's door: evidence of any kind from a file.
+
+mod appraise;
+mod check;
+pub mod cli;
+mod judge;
+mod policy;
+pub mod report;
+mod verdict;
+
+pub use appraise::{Standing, appraise};
+pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
+pub use judge::{Accepted, Trust, judge};
+pub use policy::{Policy, PolicyError, Revocation, SnpPolicy};
+pub use verdict::{Claims, Crypto, Decision, Verdict};

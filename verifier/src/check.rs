@@ -1,0 +1,79 @@
+//! The auditor's door: evidence of any kind from a file, with whatever endorsements came along.
+
+use sealroom_attestation::{UnixTime, digests::Nonce, node::Context, snp};
+
+use crate::{
+    judge::{Examined, Trust},
+    verdict::Verdict,
+};
+
+/// Evidence, recognised by content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A node's bundle.
+    Bundle(Vec<u8>),
+    /// A bare SEV-SNP report, as the firmware returned it.
+    SnpReport(Vec<u8>),
+}
+
+/// The file holds no evidence that this version knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{length} bytes that are neither an evidence bundle nor an SEV-SNP report (binary or hexadecimal)"
+)]
+pub struct UnknownEvidence {
+    /// Bytes in the file.
+    pub length: usize,
+}
+
+impl Evidence {
+    /// Recognises what a file holds.
+    ///
+    /// # Errors
+    /// [`UnknownEvidence`] where nothing fits.
+    pub fn from_file(file: &[u8]) -> Result<Self, UnknownEvidence> {
+        // A bundle is a CBOR map of eight pairs whose first key is 1.
+        if file.starts_with(&[0xa8, 0x01]) {
+            return Ok(Self::Bundle(file.to_vec()));
+        }
+        let report = snp::report_from_file(file);
+        report.map(Self::SnpReport).ok_or(UnknownEvidence { length: file.len() })
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Is it acceptable? Verification, then the policy.
+    Policy,
+    /// Is it genuinely the vendor's? Verification alone; the decision stays undecided.
+    CryptoOnly,
+}
+
+/// One question.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The evidence.
+    pub evidence: Evidence,
+    /// The nonce for which a bundle was made, if the reader knows one.
+    pub nonce: Option<Nonce>,
+    /// What is asked.
+    pub mode: Mode,
+    /// The time at which it is asked: never read from a clock here.
+    pub at: UnixTime,
+}
+
+/// Answers one question.
+#[must_use]
+pub fn check(input: &Input, trust: &Trust) -> Verdict {
+    let examined = match &input.evidence {
+        Evidence::Bundle(bundle) => {
+            Examined::bundle(bundle, Context::File { nonce: input.nonce }, trust, input.at)
+        }
+        Evidence::SnpReport(report) => Examined::snp_report(report, trust, input.at),
+    };
+    match input.mode {
+        Mode::Policy => examined.conclude(Some(&trust.policy)),
+        Mode::CryptoOnly => examined.conclude(None),
+    }
+}

@@ -1,0 +1,129 @@
+//! Judging a live node: the one way to the type that a prompt may be sealed to.
+
+use sealroom_attestation::{
+    Ledger, UnixTime,
+    node::{self, Context, NodeClaims},
+    snp::{self, Anchors, Endorsements},
+};
+
+use crate::{
+    appraise::{Standing, appraise},
+    policy::Policy,
+    verdict::{Claims, Crypto, Decision, Verdict},
+};
+
+/// Everything a relying party brings of its own.
+#[derive(Clone, Debug)]
+pub struct Trust {
+    /// What it accepts.
+    pub policy: Policy,
+    /// The roots that it trusts.
+    pub anchors: Anchors,
+    /// Endorsements beside those that the evidence brings. Never trusted for where they came from.
+    pub endorsements: Endorsements,
+}
+
+/// A node that was verified and accepted. Only [`judge`] makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Accepted {
+    claims: NodeClaims,
+    verdict: Verdict,
+}
+
+impl Accepted {
+    /// What was proven.
+    #[must_use]
+    pub const fn claims(&self) -> &NodeClaims {
+        &self.claims
+    }
+
+    /// How.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// The last second in which this holds: statement, certificates and revocation lists.
+    #[must_use]
+    pub const fn valid_until(&self) -> UnixTime {
+        self.claims.validity.until
+    }
+}
+
+/// Verifies a node's bundle and appraises what was proven.
+///
+/// # Errors
+/// The verdict, refused or undecided: the two are equal for sealing.
+pub fn judge(
+    bundle: &[u8],
+    context: Context<'_>,
+    trust: &Trust,
+    now: UnixTime,
+) -> Result<Accepted, Box<Verdict>> {
+    let verdict = Examined::bundle(bundle, context, trust, now).conclude(Some(&trust.policy));
+    match (verdict.decision, &verdict.claims) {
+        (Decision::Accepted, Some(Claims::Node(claims))) => {
+            Ok(Accepted { claims: (**claims).clone(), verdict })
+        }
+        _ => Err(Box::new(verdict)),
+    }
+}
+
+/// What verification left: claims as far as they could be decoded, and whether they were proven.
+pub(crate) struct Examined {
+    claims: Option<Claims>,
+    ledger: Ledger,
+    standing: Standing,
+}
+
+impl Examined {
+    pub(crate) fn bundle(
+        bundle: &[u8],
+        context: Context<'_>,
+        trust: &Trust,
+        now: UnixTime,
+    ) -> Self {
+        match node::verify(bundle, context, &trust.endorsements, &trust.anchors, now) {
+            Ok(proven) => {
+                Self::proven(Claims::Node(Box::new(proven.claims().clone())), proven.ledger())
+            }
+            Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Node), refusal.ledger),
+        }
+    }
+
+    pub(crate) fn snp_report(report: &[u8], trust: &Trust, now: UnixTime) -> Self {
+        match snp::verify(report, &trust.endorsements, &trust.anchors, now) {
+            Ok(proven) => {
+                Self::proven(Claims::Snp(Box::new(proven.claims().clone())), proven.ledger())
+            }
+            Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Snp), refusal.ledger),
+        }
+    }
+
+    fn proven(claims: Claims, ledger: &Ledger) -> Self {
+        Self { claims: Some(claims), ledger: ledger.clone(), standing: Standing::Proven }
+    }
+
+    const fn claimed(claims: Option<Claims>, ledger: Ledger) -> Self {
+        Self { claims, ledger, standing: Standing::Claimed }
+    }
+
+    /// Applies the policy, if one is asked for, and decides. Without a policy nothing is decided.
+    pub(crate) fn conclude(mut self, policy: Option<&Policy>) -> Verdict {
+        let crypto = match (self.standing, self.ledger.has_failed()) {
+            (Standing::Proven, _) => Crypto::Genuine,
+            (Standing::Claimed, true) => Crypto::Forged,
+            (Standing::Claimed, false) => Crypto::Undecided,
+        };
+        if let (Some(policy), Some(claims)) = (policy, &self.claims) {
+            self.ledger.append(appraise(policy, claims, self.standing));
+        }
+        let decision = match (policy, crypto) {
+            (None, _) => Decision::Undecided,
+            _ if self.ledger.has_failed() => Decision::Refused,
+            (_, Crypto::Genuine) if !self.ledger.has_missing() => Decision::Accepted,
+            _ => Decision::Undecided,
+        };
+        Verdict { decision, crypto, claims: self.claims, ledger: self.ledger }
+    }
+}

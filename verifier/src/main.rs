@@ -1,0 +1,7 @@
+//! `sealroom-verifier`: the auditor's tool.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealroom_verifier::cli::main()
+}

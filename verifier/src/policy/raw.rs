@@ -1,0 +1,149 @@
+//! The policy file as it is written, and the one way from it to a checked [`super::Policy`].
+
+use std::collections::BTreeMap;
+
+use sealroom_attestation::{
+    digests::ManifestDigest,
+    node::Freshness,
+    snp::{Generation, Measurement, TcbComponents},
+};
+use serde::Deserialize;
+
+use super::{PolicyError, Revocation, SnpPolicy};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Policy {
+    version: u64,
+    freshness: Option<String>,
+    #[serde(default)]
+    snp: Snp,
+    #[serde(default)]
+    models: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Snp {
+    generations: Option<Vec<String>>,
+    #[serde(default)]
+    measurements: BTreeMap<String, String>,
+    vmpls: Option<Vec<u32>>,
+    revocation: Option<String>,
+    #[serde(default)]
+    minimum_tcb: BTreeMap<String, Tcb>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tcb {
+    fmc: Option<u8>,
+    boot_loader: u8,
+    tee: u8,
+    snp: u8,
+    microcode: u8,
+}
+
+impl TryFrom<Policy> for super::Policy {
+    type Error = PolicyError;
+
+    fn try_from(raw: Policy) -> Result<Self, PolicyError> {
+        if raw.version != 1 {
+            return Err(PolicyError::Version { found: raw.version });
+        }
+        let built_in = Self::built_in();
+        let freshness = raw.freshness.as_deref().map(freshness).transpose()?;
+        let models = raw.models.into_iter().map(model).collect::<Result<_, _>>()?;
+        Ok(Self {
+            freshness: freshness.unwrap_or(built_in.freshness),
+            snp: snp(raw.snp, built_in.snp)?,
+            models,
+        })
+    }
+}
+
+fn bad(field: impl Into<String>, found: &str, expected: &'static str) -> PolicyError {
+    PolicyError::Value { field: field.into(), found: found.to_owned(), expected }
+}
+
+fn freshness(text: &str) -> Result<Freshness, PolicyError> {
+    match text {
+        "hardware" => Ok(Freshness::Hardware),
+        "key" => Ok(Freshness::Key),
+        "none" => Ok(Freshness::Cached),
+        other => Err(bad("freshness", other, "\"hardware\", \"key\" or \"none\"")),
+    }
+}
+
+fn snp(raw: Snp, built_in: SnpPolicy) -> Result<SnpPolicy, PolicyError> {
+    let generations = raw.generations.map(|names| {
+        names.iter().map(|name| generation("snp.generations", name)).collect::<Result<Vec<_>, _>>()
+    });
+    let revocation = match raw.revocation.as_deref() {
+        None => built_in.revocation,
+        Some("required") => Revocation::Required,
+        Some("if-given") => Revocation::IfGiven,
+        Some(other) => return Err(bad("snp.revocation", other, "\"required\" or \"if-given\"")),
+    };
+    let vmpls = raw.vmpls.unwrap_or(built_in.vmpls);
+    if let Some(level) = vmpls.iter().find(|level| **level > 3) {
+        return Err(bad("snp.vmpls", &level.to_string(), "a level from 0 to 3"));
+    }
+    let mut minimum_tcb = BTreeMap::new();
+    for (name, tcb) in raw.minimum_tcb {
+        let generation = generation("snp.minimum_tcb", &name)?;
+        minimum_tcb.insert(generation, floor(generation, &tcb)?);
+    }
+    Ok(SnpPolicy {
+        generations: generations.transpose()?.unwrap_or(built_in.generations),
+        measurements: raw.measurements.into_iter().map(measurement).collect::<Result<_, _>>()?,
+        vmpls,
+        revocation,
+        minimum_tcb,
+    })
+}
+
+fn generation(field: &str, name: &str) -> Result<Generation, PolicyError> {
+    let known = Generation::ALL.into_iter();
+    let mut named = known.filter(|known| known.to_string().eq_ignore_ascii_case(name));
+    named.next().ok_or_else(|| bad(field, name, "\"milan\", \"genoa\" or \"turin\""))
+}
+
+fn measurement((name, digits): (String, String)) -> Result<(String, Measurement), PolicyError> {
+    let digest = bytes::<48>(&digits)
+        .ok_or_else(|| bad(format!("snp.measurements.{name}"), &digits, "96 hexadecimal digits"))?;
+    Ok((name, Measurement(digest)))
+}
+
+fn model(
+    (name, digests): (String, Vec<String>),
+) -> Result<(String, Vec<ManifestDigest>), PolicyError> {
+    let field = format!("models.{name}");
+    if digests.is_empty() {
+        return Err(bad(field, "[]", "at least one manifest digest"));
+    }
+    let parsed = digests.iter().map(|digits| {
+        let digest = bytes::<32>(digits);
+        digest.map(ManifestDigest).ok_or_else(|| bad(&*field, digits, "64 hexadecimal digits"))
+    });
+    let digests = parsed.collect::<Result<_, _>>()?;
+    Ok((name, digests))
+}
+
+fn floor(generation: Generation, raw: &Tcb) -> Result<TcbComponents, PolicyError> {
+    let field = format!("snp.minimum_tcb.{}.fmc", generation.to_string().to_lowercase());
+    match (generation, raw.fmc) {
+        (Generation::Turin, None) => return Err(bad(field, "", "a number")),
+        (Generation::Milan | Generation::Genoa, Some(fmc)) => {
+            return Err(bad(field, &fmc.to_string(), "nothing, as only Turin has an FMC"));
+        }
+        _ => {}
+    }
+    let Tcb { fmc, boot_loader, tee, snp, microcode } = *raw;
+    Ok(TcbComponents { fmc, boot_loader, tee, snp, microcode, reserved: [0; 4] })
+}
+
+fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(digits, &mut bytes).ok().map(|()| bytes)
+}

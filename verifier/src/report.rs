@@ -1,0 +1,7 @@
+//! Verdicts for people and for programs.
+
+mod json;
+mod table;
+
+pub use json::{SCHEMA, VerdictReport};
+pub use table::table;

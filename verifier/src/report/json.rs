@@ -1,0 +1,157 @@
+//! The JSON form of a verdict: stable names, one schema version, nothing that is not in the ledger.
+
+use sealroom_attestation::{
+    Window,
+    claims::{Finding, Outcome},
+    node::{Freshness, NodeClaims},
+    snp::{Revocation, SnpClaims},
+};
+use serde::Serialize;
+
+use crate::verdict::{Claims, Verdict};
+
+/// The version of the schema. It changes when a field changes its meaning or goes away.
+pub const SCHEMA: u32 = 1;
+
+/// A verdict as programs read it.
+#[derive(Debug, Serialize)]
+pub struct VerdictReport<'a> {
+    schema: u32,
+    verdict: &'static str,
+    crypto: &'static str,
+    simulated: bool,
+    evidence_id: Option<String>,
+    claims: Option<ClaimsReport>,
+    checks: Vec<CheckReport<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckReport<'a> {
+    id: &'static str,
+    result: &'static str,
+    found: &'a str,
+    expected: &'a str,
+    why: &'static str,
+    fix: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct ClaimsReport {
+    platform: &'static str,
+    generation: Option<&'static str>,
+    vek: Option<String>,
+    chip_id: String,
+    report_version: u32,
+    vmpl: u32,
+    measurement: String,
+    report_data: String,
+    host_data: String,
+    guest_policy: String,
+    platform_info: String,
+    reported_tcb: String,
+    revocation: &'static str,
+    valid: Option<Validity>,
+    node: Option<NodeReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct Validity {
+    from: String,
+    until: String,
+}
+
+#[derive(Debug, Serialize)]
+struct NodeReport {
+    boot_id: String,
+    statement: String,
+    model: String,
+    manifest: String,
+    engine: String,
+    freshness: &'static str,
+    kem_epoch: u64,
+    issued_at: String,
+    expires_at: String,
+}
+
+impl<'a> From<&'a Verdict> for VerdictReport<'a> {
+    fn from(verdict: &'a Verdict) -> Self {
+        Self {
+            schema: SCHEMA,
+            verdict: verdict.decision.name(),
+            crypto: verdict.crypto.name(),
+            simulated: verdict.simulated(),
+            evidence_id: verdict.evidence_id().map(|id| id.to_string()),
+            claims: verdict.claims.as_ref().map(ClaimsReport::from),
+            checks: verdict.ledger.findings().iter().map(CheckReport::from).collect(),
+        }
+    }
+}
+
+impl<'a> From<&'a Finding> for CheckReport<'a> {
+    fn from(row: &'a Finding) -> Self {
+        let result = match row.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "fail",
+            Outcome::Missing | Outcome::NotGiven => "not-checked",
+        };
+        let (found, expected) = (&*row.found, &*row.expected);
+        Self { id: row.check.id, result, found, expected, why: row.check.why, fix: row.check.fix }
+    }
+}
+
+impl From<&Claims> for ClaimsReport {
+    fn from(claims: &Claims) -> Self {
+        let node = claims.node().map(NodeReport::from);
+        let snp = claims.snp();
+        let SnpClaims { report, generation, vek, .. } = snp;
+        let tcb = report.reported_tcb;
+        let bare = || tcb.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let validity = claims.node().map_or(snp.validity, |node| node.validity);
+        Self {
+            platform: "snp",
+            generation: generation.map(|generation| generation.name()),
+            vek: vek.as_ref().map(|vek| vek.kind.to_string()),
+            chip_id: report.chip_id.to_string(),
+            report_version: report.version,
+            vmpl: report.vmpl,
+            measurement: report.measurement.to_string(),
+            report_data: report.report_data.to_string(),
+            host_data: hex::encode(report.host_data),
+            guest_policy: report.policy.to_string(),
+            platform_info: report.platform_info.to_string(),
+            reported_tcb: generation.map_or_else(bare, |name| tcb.components(name).to_string()),
+            revocation: match snp.revocation {
+                Revocation::Checked => "checked",
+                Revocation::NotGiven => "not-checked",
+            },
+            valid: Some(validity).filter(|window| *window != Window::ALWAYS).map(Validity::from),
+            node,
+        }
+    }
+}
+
+impl From<Window> for Validity {
+    fn from(window: Window) -> Self {
+        Self { from: window.from.to_string(), until: window.until.to_string() }
+    }
+}
+
+impl From<&NodeClaims> for NodeReport {
+    fn from(node: &NodeClaims) -> Self {
+        Self {
+            boot_id: node.boot_id.to_string(),
+            statement: node.statement_digest.to_string(),
+            model: node.manifest.name.clone(),
+            manifest: node.manifest_digest.to_string(),
+            engine: format!("{} {}", node.manifest.engine, node.manifest.build),
+            freshness: match node.freshness {
+                Freshness::Cached => "none",
+                Freshness::Key => "key",
+                Freshness::Hardware => "hardware",
+            },
+            kem_epoch: node.statement.kem_epoch,
+            issued_at: node.statement.issued_at.to_string(),
+            expires_at: node.statement.expires_at.to_string(),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The table form of a verdict, for terminals and plain text. Colours are styles that a plain stream strips.
+
+use std::fmt::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use sealroom_attestation::claims::{Finding, Outcome};
+
+use crate::verdict::{Crypto, Decision, Verdict};
+
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const DIM: Style = Style::new().dimmed();
+
+/// The longest `found` that is shown whole, in characters.
+const WIDE: usize = 60;
+
+/// A verdict as people read it: SIMULATED first, then every check, then the decision.
+///
+/// Write it through a stream that strips styles where there is no terminal.
+#[must_use]
+pub fn table(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    write(verdict, &mut text).expect("writing to a string");
+    text
+}
+
+fn write(verdict: &Verdict, out: &mut String) -> fmt::Result {
+    if verdict.simulated() {
+        let root =
+            "SIMULATED: the hardware root is a test key; this proves nothing about a machine";
+        writeln!(out, "{RED}{root}{RED:#}\n")?;
+    }
+    let rows = verdict.ledger.findings();
+    let width = rows.iter().map(|row| row.check.id.len()).max().unwrap_or(0);
+    for row in rows {
+        line(row, width, out)?;
+    }
+    conclusion(verdict, out)
+}
+
+fn line(row: &Finding, width: usize, out: &mut String) -> fmt::Result {
+    let (style, word) = match row.outcome {
+        Outcome::Pass => (GREEN, "pass"),
+        Outcome::Fail => (RED, "FAIL"),
+        Outcome::Missing => (YELLOW, "not checked, needed"),
+        Outcome::NotGiven => (DIM, "not checked"),
+    };
+    let id = row.check.id;
+    write!(out, "  {id:width$}  {style}{word}{style:#}  {}", shortened(&row.found))?;
+    if row.outcome != Outcome::Fail {
+        return writeln!(out);
+    }
+    let indent = width + 4;
+    writeln!(out)?;
+    writeln!(out, "{:indent$}wanted: {}", "", shortened(&row.expected))?;
+    writeln!(out, "{:indent$}why:    {}", "", row.check.why)?;
+    writeln!(out, "{:indent$}do:     {}", "", row.check.fix)
+}
+
+/// The start of a long value: whole ones are in the JSON form.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= WIDE {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(WIDE).collect();
+    format!("{start}…")
+}
+
+fn conclusion(verdict: &Verdict, out: &mut String) -> fmt::Result {
+    let style = match verdict.decision {
+        Decision::Accepted => GREEN,
+        Decision::Refused => RED,
+        Decision::Undecided => YELLOW,
+    };
+    let crypto = match verdict.crypto {
+        Crypto::Genuine => "the evidence is genuinely the vendor's",
+        Crypto::Forged => "the evidence is not genuine",
+        Crypto::Undecided => "whether the evidence is genuine could not be decided",
+    };
+    writeln!(out, "\n{style}{}{style:#}: {crypto}", verdict.decision.name())?;
+    if let (Some(row), false) = (verdict.decisive(), verdict.decision == Decision::Accepted) {
+        writeln!(out, "  because {}: {}", row.check.id, shortened(&row.found))?;
+        writeln!(out, "  {}", row.check.fix)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! A verdict: the policy over the claims, with every check and its reason.
+
+use sealroom_attestation::{
+    Ledger,
+    claims::{Finding, Outcome},
+    digests::EvidenceId,
+    node::NodeClaims,
+    snp::SnpClaims,
+};
+
+/// What was judged, as far as it could be decoded.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Claims {
+    /// A node's bundle.
+    Node(Box<NodeClaims>),
+    /// A bare SEV-SNP report.
+    Snp(Box<SnpClaims>),
+}
+
+impl Claims {
+    /// The hardware's part.
+    #[must_use]
+    pub const fn snp(&self) -> &SnpClaims {
+        match self {
+            Self::Node(node) => {
+                let sealroom_attestation::node::HardwareClaims::Snp(snp) = &node.hardware;
+                snp
+            }
+            Self::Snp(snp) => snp,
+        }
+    }
+
+    /// The node's part, where a node was judged.
+    #[must_use]
+    pub const fn node(&self) -> Option<&NodeClaims> {
+        match self {
+            Self::Node(node) => Some(node),
+            Self::Snp(_) => None,
+        }
+    }
+}
+
+/// The decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Everything that the policy asks was checked and holds. Exit code 0.
+    Accepted,
+    /// Something was checked and does not hold. Exit code 1.
+    Refused,
+    /// Nothing failed, and something needed could not be checked. Exit code 2.
+    Undecided,
+}
+
+impl Decision {
+    /// As JSON and tables spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// Whether the evidence is genuinely the vendor's, whatever it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crypto {
+    /// Signatures, chains, windows and bindings hold. Exit code 0 with `--crypto-only`.
+    Genuine,
+    /// One of them does not. Exit code 1.
+    Forged,
+    /// An input was missing. Exit code 2.
+    Undecided,
+}
+
+impl Crypto {
+    /// As JSON and tables spell it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Genuine => "genuine",
+            Self::Forged => "forged",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
+/// What came out, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// The decision.
+    pub decision: Decision,
+    /// Whether the evidence is genuine.
+    pub crypto: Crypto,
+    /// What was judged, where it could be decoded. Proven only where `crypto` is genuine.
+    pub claims: Option<Claims>,
+    /// Every check.
+    pub ledger: Ledger,
+}
+
+impl Verdict {
+    /// True when any root under the evidence is a simulated one. Every output says so first.
+    #[must_use]
+    pub fn simulated(&self) -> bool {
+        self.claims.as_ref().is_some_and(|claims| claims.snp().simulated)
+    }
+
+    /// The name of the evidence that no malleable byte changes.
+    #[must_use]
+    pub fn evidence_id(&self) -> Option<EvidenceId> {
+        self.claims.as_ref()?.snp().evidence_id().map(EvidenceId)
+    }
+
+    /// The row that decided: the first failed one, else the first that is missing.
+    #[must_use]
+    pub fn decisive(&self) -> Option<&Finding> {
+        let rows = self.ledger.findings();
+        let with = |outcome| rows.iter().find(|row| row.outcome == outcome);
+        with(Outcome::Fail).or_else(|| with(Outcome::Missing))
+    }
+}

@@ -117,6 +117,70 @@ checks! {
     RECEIPT_FINGERPRINT = "receipt.fingerprint",
         "the accuracy of the answer could not be held against the node",
         "treat the answer as unproven; report the node";
+
+    // The way to a node: wire specification, sections 6 and 7.
+    HTTP_CONNECT = "http.connect",
+        "nothing was proven about a node that cannot be reached",
+        "check the address, the firewall, and that the node runs";
+    TLS_CERTIFICATE_VERIFY = "tls.certificate_verify",
+        "an attested certificate can be shown by anybody; only its key proves who shows it",
+        "connect to the node itself: somebody shows its certificate without having its key";
+    TLS_HANDSHAKE = "tls.handshake",
+        "without TLS 1.3 there is no connection that a binder could name",
+        "check that a node answers at this address, and that nothing between speaks another TLS";
+    HTTP_CONNECTION = "http.connection",
+        "a session lives and dies with its one connection",
+        "try again: a new connection is verified before anything is sealed";
+    HTTP_DEADLINE = "http.deadline",
+        "whoever may delay for ever may hold everything",
+        "try again later, or use another node";
+    HTTP_STATUS = "http.status",
+        "an answer that no node sends comes from something else",
+        "check the address: something between changes the node's answers";
+    HTTP_TOO_LARGE = "http.too_large",
+        "a node that takes everything serves nobody",
+        "send a shorter request";
+    HTTP_OVERLOAD = "http.overload",
+        "a node that takes everything serves nobody",
+        "try again later, or use another node";
+    HTTP_NOT_READY = "http.not_ready",
+        "a node without valid evidence must not serve",
+        "try again later; if it stays, look at the node's own log";
+    SESSION_EXPIRED = "session.expired",
+        "what was proven does not hold for ever",
+        "try again: the node is verified anew before anything is sealed";
+
+    // The seal around one exchange: wire specification, section 8.
+    SEAL_CONFIGURATION = "seal.configuration",
+        "prompts would be sealed to a kind of key that this client does not accept",
+        "use a node that offers X-Wing keys";
+    SEAL_REQUEST = "seal.request",
+        "what cannot be sealed must not be sent",
+        "send a shorter request; if it is short, report a bug";
+    SEAL_KEY = "seal.key",
+        "a key that the node no longer has protects nobody",
+        "try again; if it stays, something between rewrites requests or the node's evidence is old";
+    SEAL_REPLAYED = "seal.replayed",
+        "a recorded request could be run again and its costs and effects repeated",
+        "send the request anew: it may have run already";
+    SEAL_FRAME = "seal.frame",
+        "a request that changed on its way must not be acted on",
+        "try again; if it stays, something between rewrites requests";
+    SEAL_CHUNK = "seal.chunk",
+        "a changed, moved, dropped or repeated part would change the answer",
+        "treat the answer as forged; look for what stands between you and the node";
+    SEAL_TRUNCATED = "seal.truncated",
+        "a cut answer may say the opposite of the whole one",
+        "treat the answer as incomplete; ask again";
+    SEAL_MESSAGE = "seal.message",
+        "a message that two readers understand differently says two things",
+        "update the node or this client";
+    RECEIPT_MISSING = "receipt.missing",
+        "an answer that nobody signed for binds nobody",
+        "treat the answer as unproven; report the node";
+    RECEIPT_USAGE = "receipt.usage",
+        "bills would not be of what the client was told",
+        "treat the bill as disputed; report the node";
 }
 
 #[cfg(test)]

@@ -1,0 +1,204 @@
+//! Holds the architecture: arrows between packages, one crypto stack, licences, sources, and no simulator in
+//! what ships.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Package, PackageId};
+
+fn metadata() -> Metadata {
+    let manifest = root().join("Cargo.toml");
+    let mut command = MetadataCommand::new();
+    command.manifest_path(manifest).features(CargoOpt::AllFeatures);
+    command.other_options(["--locked".to_owned()]).exec().expect("cargo metadata")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ has a parent").to_owned()
+}
+
+/// Which of our packages each of our packages may link, development dependencies apart.
+const ARROWS: [(&str, &[&str]); 7] = [
+    ("sealroom-attestation", &[]),
+    ("sealroom-forge", &["sealroom-attestation"]),
+    ("sealroom-engine", &[]),
+    ("sealroom-verifier", &["sealroom-attestation"]),
+    ("sealroom-enclave", &["sealroom-attestation", "sealroom-engine"]),
+    ("sealroom-gateway", &["sealroom-attestation", "sealroom-verifier", "sealroom-engine"]),
+    (
+        "sealroom-tests",
+        &[
+            "sealroom-attestation",
+            "sealroom-enclave",
+            "sealroom-engine",
+            "sealroom-forge",
+            "sealroom-gateway",
+            "sealroom-verifier",
+        ],
+    ),
+];
+
+#[test]
+fn packages_link_only_along_the_arrows() {
+    let metadata = metadata();
+    let members: BTreeSet<_> = metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
+    let known: BTreeSet<_> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(members, known, "a member without arrows, or arrows without a member");
+    for (name, allowed) in ARROWS {
+        let package = metadata.workspace_packages().into_iter().find(|p| p.name.as_str() == name);
+        for dependency in &package.expect("it is a member").dependencies {
+            let ours = dependency.name.starts_with("sealroom-");
+            if ours && dependency.kind != DependencyKind::Development {
+                let found = dependency.name.as_str();
+                assert!(allowed.contains(&found), "{name} -> {found} is no arrow of the design");
+            }
+        }
+    }
+}
+
+/// What each shipped binary links, by name, development dependencies left out.
+fn linked(metadata: &Metadata, from: &str) -> BTreeSet<String> {
+    let resolve = metadata.resolve.as_ref().expect("a resolved graph");
+    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let start = metadata.packages.iter().find(|p| p.name.as_str() == from).expect("a package");
+    let (mut seen, mut queue) = (BTreeSet::new(), vec![&start.id]);
+    while let Some(id) = queue.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        for dependency in &nodes[id].deps {
+            if dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development) {
+                queue.push(&dependency.pkg);
+            }
+        }
+    }
+    let packages = metadata.packages.iter().filter(|package| seen.contains(&package.id));
+    packages.map(|package| package.name.to_string()).collect()
+}
+
+const SHIPPED: [&str; 3] = ["sealroom-enclave", "sealroom-gateway", "sealroom-verifier"];
+
+#[test]
+fn nothing_that_ships_links_the_forge_or_makes_rsa_keys() {
+    let metadata = metadata();
+    for shipped in SHIPPED {
+        let linked = linked(&metadata, shipped);
+        for unwanted in ["sealroom-forge", "sealroom-tests", "rsa", "p384"] {
+            assert!(!linked.contains(unwanted), "{shipped} links {unwanted}");
+        }
+    }
+}
+
+/// Crypto beside ring, each with its reason: ML-KEM and HPKE, which ring does not have.
+const CRYPTO_EXCEPTIONS: [&str; 5] = ["hpke", "ml-kem", "x-wing", "aes-gcm", "x25519-dalek"];
+
+#[test]
+fn ring_is_the_one_crypto_stack_but_for_listed_exceptions() {
+    let metadata = metadata();
+    let banned = ["openssl", "openssl-sys", "aws-lc-rs", "aws-lc-sys", "native-tls", "boring", "mbedtls"];
+    for package in &metadata.packages {
+        assert!(!banned.contains(&package.name.as_str()), "{} is a second stack", package.name);
+    }
+    let primitives = [
+        "aes-gcm", "chacha20poly1305", "x25519-dalek", "ed25519-dalek", "p256", "p384", "rsa", "hpke", "ml-kem",
+        "x-wing", "orion", "libsodium-sys",
+    ];
+    for shipped in SHIPPED {
+        let linked = linked(&metadata, shipped);
+        for primitive in primitives {
+            let excepted = CRYPTO_EXCEPTIONS.contains(&primitive);
+            assert!(excepted || !linked.contains(primitive), "{shipped} links {primitive}");
+        }
+        assert!(linked.contains("ring"), "{shipped} does not link ring");
+    }
+}
+
+#[test]
+fn every_dependency_comes_from_the_registry_or_this_tree() {
+    for package in &metadata().packages {
+        let source = package.source.as_ref().map(ToString::to_string);
+        let ours = package.name.starts_with("sealroom-") && source.is_none();
+        let registry = source.as_ref().is_some_and(|source| source.starts_with("registry+"));
+        assert!(ours || registry, "{} comes from {source:?}", package.name);
+    }
+}
+
+const LICENCES: [&str; 13] = [
+    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "Unlicense", "BSL-1.0",
+    "MPL-2.0", "Unicode-3.0", "CDLA-Permissive-2.0", "CC0-1.0",
+];
+
+/// True when an SPDX expression can be kept by choosing only allowed licences.
+fn keeps(expression: &str) -> bool {
+    let flat = expression.replace(['(', ')'], " ").replace('/', " OR ").replace(" WITH LLVM-exception", "");
+    let choices = |part: &str| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim()));
+    flat.split(" AND ").all(choices)
+}
+
+#[test]
+fn every_licence_is_one_that_can_be_kept() {
+    assert!(keeps("MIT OR AGPL-3.0") && !keeps("MIT AND AGPL-3.0") && keeps("(MIT OR Apache-2.0) AND Unicode-3.0"));
+    for package in &metadata().packages {
+        let licence = package.license.as_deref().unwrap_or("none");
+        let by_file = licence == "none" && package.license_file.is_some();
+        assert!(keeps(licence) && !by_file, "{} is under {licence}", package.name);
+    }
+}
+
+/// Every line of ours that could weaken something is found by its name.
+#[test]
+fn flags_that_weaken_a_check_begin_with_danger() {
+    let mut simulated = 0;
+    for path in sources() {
+        let text = fs::read_to_string(&path).expect("a source file");
+        for weak in ["--insecure", "--skip-", "--no-verify", "--allow-"] {
+            assert!(!text.contains(weak) || path.ends_with("structure/main.rs"), "{weak} in {}", path.display());
+        }
+        simulated += usize::from(text.contains("danger_accept_simulated"));
+    }
+    assert!(simulated > 2, "the sources were not read");
+}
+
+/// The workspace's lints cannot see that a member forgot them.
+#[test]
+fn every_member_takes_the_workspace_lints() {
+    for package in metadata().workspace_packages() {
+        let manifest = fs::read_to_string(&package.manifest_path).expect("a manifest");
+        let lints = manifest.split("[lints").nth(1).unwrap_or_default();
+        assert!(!lints.is_empty(), "{} has no lints", package.name);
+    }
+}
+
+#[test]
+fn no_file_of_ours_outgrows_a_reader() {
+    for path in sources() {
+        let lines = fs::read_to_string(&path).expect("a source file").lines().count();
+        assert!(lines <= 600, "{} has {lines} lines: split it", path.display());
+    }
+}
+
+fn sources() -> Vec<PathBuf> {
+    let folders: Vec<_> = metadata().workspace_packages().into_iter().map(folder).collect();
+    let mut found = Vec::new();
+    let mut queue = folders;
+    while let Some(folder) = queue.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() && !path.ends_with("target") {
+                queue.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn folder(package: &Package) -> PathBuf {
+    package.manifest_path.parent().expect("a folder").into()
+}

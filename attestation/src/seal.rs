@@ -37,6 +37,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod bhttp;
 mod cipher;
 mod client;
 mod config;
@@ -45,6 +46,7 @@ mod frames;
 mod hpke_context;
 mod key;
 mod node;
+pub mod padding;
 mod plaintext;
 mod random;
 mod replay;

@@ -1,6 +1,10 @@
 //! Binary HTTP messages of indeterminate length (RFC 9292 §3.2), as strict as the wire specification §8:
 //! content end and trailers are always present, and nothing but zero bytes follows them.
 
+mod decode;
+
+pub use decode::{EndOfMessage, ResponseDecoder, ResponseEvent};
+
 use super::varint::{self, Sink};
 use super::{Plaintext, REQUEST_LIMIT, padding};
 
@@ -224,6 +228,14 @@ impl Request {
         let mut out = self.encode()?;
         padding::pad_to(padding::padme(out.len()), &mut out);
         Ok(out)
+    }
+
+    /// Decodes a whole message within [`Limits::REQUEST`].
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BhttpError> {
+        decode::request(bytes, Limits::REQUEST)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Binary HTTP: every cut, every truncation, every rule.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use sealroom_attestation::seal::Plaintext;
 use sealroom_attestation::seal::bhttp::{
     BhttpError, EndOfMessage, Field, Limits, Method, Request, ResponseDecoder, ResponseEvent,

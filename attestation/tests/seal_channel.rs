@@ -1,5 +1,7 @@
 //! The sealed channel, both ends: cuts, truncation, altered bytes, moved chunks, replay.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 #[path = "support/seal.rs"]
 mod support;
 

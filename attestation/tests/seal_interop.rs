@@ -1,5 +1,7 @@
 //! Both ways with the crates `ohttp` and `bhttp` 0.8, and the places where they are wrong and we are not.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 #[path = "support/seal.rs"]
 #[expect(dead_code, reason = "this file needs some of it")]
 mod support;

@@ -1,5 +1,7 @@
 //! Key configurations and lists of them.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 #[path = "support/seal.rs"]
 #[expect(dead_code, reason = "this file needs keys only")]
 mod support;

@@ -1,5 +1,7 @@
 //! Padding: sizes always in the set, and a client that strips it gets the very bytes back.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use proptest::prelude::*;
 use sealroom_attestation::seal::bhttp::{
     Field, Limits, Method, Request, ResponseDecoder, ResponseEvent, ResponseHead,

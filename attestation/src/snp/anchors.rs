@@ -1,0 +1,106 @@
+//! The roots that are trusted, pinned by SHA-256 of their certificates.
+
+use crate::transcript::sha256;
+use crate::x509::Certificate;
+
+use super::tcb::Generation;
+
+/// AMD's roots as the `sev` package ships them.
+const PINNED: [(Generation, &[u8]); 3] = [
+    (Generation::Milan, include_bytes!("roots/ark_milan.der")),
+    (Generation::Genoa, include_bytes!("roots/ark_genoa.der")),
+    (Generation::Turin, include_bytes!("roots/ark_turin.der")),
+];
+
+/// Which roots anchor a chain. A value of this type always holds AMD's own; nothing can remove them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anchors {
+    simulated: Option<[u8; 32]>,
+}
+
+/// A root that anchors a chain.
+#[derive(Clone, Debug)]
+pub(super) struct Anchor<'a> {
+    pub(super) root: Certificate<'a>,
+    pub(super) generation: Generation,
+    pub(super) simulated: bool,
+}
+
+impl Anchors {
+    /// AMD's roots for Milan, Genoa and Turin, and no others.
+    #[must_use]
+    pub const fn production() -> Self {
+        Self { simulated: None }
+    }
+
+    /// Adds the one simulated root whose certificate has this SHA-256; the root itself must come with the
+    /// evidence. Whatever it anchors is simulated hardware, and every claim says so.
+    #[must_use]
+    pub const fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
+        Self { simulated: Some(root_sha256) }
+    }
+
+    /// True when a given root is trusted.
+    pub(super) fn anchor<'a>(&self, root: &Certificate<'a>) -> Option<Anchor<'a>> {
+        let digest = root.sha256();
+        if self.simulated == Some(digest) {
+            let generation = Generation::from_root_name(root.subject.common_name)?;
+            return Some(Anchor { root: root.clone(), generation, simulated: true });
+        }
+        let (generation, _) = PINNED.into_iter().find(|(_, der)| *der == root.der)?;
+        Some(Anchor { root: root.clone(), generation, simulated: false })
+    }
+
+    /// The pinned root of this name: it need not come with the evidence.
+    pub(super) fn named(name: &[u8]) -> Option<Anchor<'static>> {
+        PINNED.into_iter().find_map(|(generation, der)| {
+            let root = Certificate::decode(der).ok().filter(|root| root.subject.der == name)?;
+            Some(Anchor { root, generation, simulated: false })
+        })
+    }
+
+    /// The names of the roots that are trusted, for people.
+    pub(super) fn shown(&self) -> String {
+        let mut names: Vec<String> =
+            Generation::ALL.iter().map(|generation| format!("ARK-{generation}")).collect();
+        names.extend(
+            self.simulated.map(|digest| format!("the simulated root {}", hexadecimal(&digest))),
+        );
+        names.join(", ")
+    }
+}
+
+/// SHA-256 of each pinned root, for documentation and reports.
+#[must_use]
+pub fn pinned_roots() -> [(Generation, [u8; 32]); 3] {
+    PINNED.map(|(generation, der)| (generation, sha256(der)))
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_roots_are_the_published_ones() {
+        let starts = pinned_roots().map(|(_, digest)| hexadecimal(&digest[..4]));
+        assert_eq!(starts, ["69d063b4", "4c6598d1", "1f084161"]);
+    }
+
+    #[test]
+    fn every_pinned_root_is_what_its_name_says_and_signs_itself() {
+        for (generation, der) in PINNED {
+            let root = Certificate::decode(der).unwrap();
+            assert_eq!(Generation::from_root_name(root.subject.common_name), Some(generation));
+            assert_eq!(root.verify_signature(&root.key), Ok(()));
+            assert_eq!((root.may_sign(1), root.may_revoke()), (Ok(()), Ok(())));
+            let anchor = Anchors::production().anchor(&root).unwrap();
+            assert_eq!((anchor.generation, anchor.simulated), (generation, false));
+            assert!(Anchors::named(root.subject.der).is_some());
+        }
+    }
+}

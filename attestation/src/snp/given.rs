@@ -1,0 +1,140 @@
+//! Who is who among the certificates that were given: by what they say, never by how they were labelled.
+
+use std::cmp::Reverse;
+
+use crate::x509::{Certificate, Crl, KeyKind};
+
+use super::anchors::{Anchor, Anchors};
+use super::endorsements::Endorsements;
+use super::error::EndorsementError;
+use super::flags::SigningKey;
+use super::report::Report;
+use super::tcb::Generation;
+use super::vek::{ExtensionError, KdsExtensions, VekKind};
+
+/// More certificates and lists than any chain needs: work before the first signature is bounded.
+const MOST: usize = 32;
+
+/// The decoded endorsements.
+pub(super) struct Given<'a> {
+    certificates: Vec<Certificate<'a>>,
+    pub(super) crls: Vec<Crl<'a>>,
+}
+
+/// The certificate of the signing key.
+pub(super) struct Vek<'a> {
+    pub(super) certificate: Certificate<'a>,
+    pub(super) extensions: Result<KdsExtensions, ExtensionError>,
+}
+
+/// The root of a chain, or why there is none.
+pub(super) enum Root<'a> {
+    /// It is trusted.
+    Anchored(Box<Anchor<'a>>),
+    /// It was given, and is not trusted.
+    NotPinned(Box<Certificate<'a>>),
+    /// It was not given, and no trusted root has its name.
+    Unknown,
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn decode(endorsements: &'a Endorsements) -> Result<Self, EndorsementError> {
+        let found = endorsements.certificates.len().saturating_add(endorsements.crls.len());
+        if found > MOST {
+            return Err(EndorsementError::TooMany { found, limit: MOST });
+        }
+        let mut given = Self { certificates: Vec::new(), crls: Vec::new() };
+        for (index, der) in endorsements.certificates.iter().enumerate() {
+            let decoded = Certificate::decode(der);
+            let certificate =
+                decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
+            if !given.certificates.contains(&certificate) {
+                given.certificates.push(certificate);
+            }
+        }
+        for (index, der) in endorsements.crls.iter().enumerate() {
+            let crl = Crl::decode(der).map_err(|reason| EndorsementError::Crl { index, reason })?;
+            given.crls.push(crl);
+        }
+        Ok(given)
+    }
+
+    /// The certificate of the key that signed this report. Of several, the one that fits best.
+    pub(super) fn vek(&self, report: &Report) -> Option<Vek<'a>> {
+        let leaves = self.certificates.iter().filter(|certificate| {
+            !certificate.is_self_issued()
+                && certificate.authority.is_none()
+                && !matches!(certificate.key.kind, KeyKind::Rsa(_))
+        });
+        let candidates = leaves.map(|certificate| Vek {
+            certificate: certificate.clone(),
+            extensions: KdsExtensions::decode(certificate),
+        });
+        candidates.min_by_key(|vek| Reverse(vek.fits(report)))
+    }
+
+    /// The ASK or ASVK that signed a VCEK or VLEK. Of several of that name, the one whose key did.
+    pub(super) fn authority(&self, vek: &Certificate<'_>) -> Option<Certificate<'a>> {
+        let named = |authority: &&Certificate<'_>| {
+            !authority.is_self_issued() && authority.subject.der == vek.issuer.der
+        };
+        self.above(vek, named).cloned()
+    }
+
+    /// The ARK that signed an ASK or ASVK.
+    pub(super) fn root(&self, authority: &Certificate<'_>, anchors: &Anchors) -> Root<'a> {
+        let named = |root: &&Certificate<'_>| {
+            root.is_self_issued() && root.subject.der == authority.issuer.der
+        };
+        let trusted = |root: &&Certificate<'_>| named(root) && anchors.anchor(root).is_some();
+        if let Some(anchor) = self.above(authority, trusted).and_then(|root| anchors.anchor(root)) {
+            return Root::Anchored(Box::new(anchor));
+        }
+        match (self.certificates.iter().find(named), Anchors::named(authority.issuer.der)) {
+            (Some(root), _) => Root::NotPinned(Box::new(root.clone())),
+            (None, Some(anchor)) => Root::Anchored(Box::new(anchor)),
+            (None, None) => Root::Unknown,
+        }
+    }
+
+    fn above(
+        &self,
+        below: &Certificate<'_>,
+        mut named: impl FnMut(&&Certificate<'a>) -> bool,
+    ) -> Option<&Certificate<'a>> {
+        let candidates: Vec<_> = self.certificates.iter().filter(&mut named).collect();
+        match candidates.as_slice() {
+            [] => None,
+            [only] => Some(*only),
+            [first, ..] => {
+                let signer = candidates
+                    .iter()
+                    .find(|candidate| below.verify_signature(&candidate.key).is_ok());
+                Some(signer.copied().unwrap_or(*first))
+            }
+        }
+    }
+}
+
+impl Vek<'_> {
+    /// The kind by the common name.
+    pub(super) fn kind(&self) -> Option<VekKind> {
+        let name = self.certificate.subject.common_name?;
+        [VekKind::Vcek, VekKind::Vlek].into_iter().find(|kind| kind.common_name() == name)
+    }
+
+    /// How well it fits: the kind of key, then the chip, then the TCB.
+    fn fits(&self, report: &Report) -> (bool, bool, bool) {
+        let kind = match report.signer.signing_key() {
+            SigningKey::Vcek => self.kind() == Some(VekKind::Vcek),
+            SigningKey::Vlek => self.kind() == Some(VekKind::Vlek),
+            SigningKey::None | SigningKey::Reserved(_) => false,
+        };
+        let Ok(extensions) = &self.extensions else { return (kind, false, false) };
+        let chip = extensions.hwid.as_ref().is_some_and(|hwid| report.chip_id.0.starts_with(hwid));
+        let tcb = Generation::ALL
+            .iter()
+            .any(|generation| extensions.tcb(*generation) == Ok(report.reported_tcb));
+        (kind, chip, tcb)
+    }
+}

@@ -1,0 +1,60 @@
+//! SEV-SNP: forged machines with one thing changed, and real ones.
+
+mod chain;
+mod report;
+mod vectors;
+mod vek;
+
+use sealroom_attestation::snp::{Anchors, Endorsements, SnpClaims, SnpError, verify};
+use sealroom_attestation::{Refusal, UnixTime, Verified};
+use sealroom_forge::{Fake, FakeSnp, SnpEvidence};
+
+const SEED: [u8; 32] = [7; 32];
+const NOW: UnixTime = UnixTime(1_790_000_000);
+/// AMD's arc.
+const ARC: &str = "1.3.6.1.4.1.3704.1";
+
+type Verdict = Result<Verified<SnpClaims>, Refusal<SnpError, SnpClaims>>;
+
+fn fake() -> FakeSnp {
+    Fake::snp(SEED)
+}
+
+fn given(evidence: &SnpEvidence) -> Endorsements {
+    Endorsements { certificates: evidence.certificates(), crls: Vec::new() }
+}
+
+fn with_list(evidence: &SnpEvidence) -> Endorsements {
+    Endorsements { crls: vec![evidence.crl.clone()], ..given(evidence) }
+}
+
+fn check_at(evidence: &SnpEvidence, endorsements: &Endorsements, now: UnixTime) -> Verdict {
+    let anchors = Anchors::production().danger_accept_simulated(evidence.root_sha256);
+    verify(&evidence.report, endorsements, &anchors, now)
+}
+
+fn check(fake: &FakeSnp) -> Verdict {
+    let evidence = fake.sign();
+    check_at(&evidence, &given(&evidence), NOW)
+}
+
+fn accepts(fake: &FakeSnp) -> SnpClaims {
+    match check(fake) {
+        Ok(verified) => verified.claims().clone(),
+        Err(refusal) => panic!("{refusal:?}"),
+    }
+}
+
+/// The refusal's first reason, and that exactly this one check failed.
+#[track_caller]
+fn refuses(verdict: Verdict, id: &str, error: impl Into<SnpError>) {
+    let refusal = verdict.expect_err("a refusal");
+    let failed: Vec<_> = refusal.ledger.failed().map(|row| row.check.id).collect();
+    assert_eq!(
+        (failed.as_slice(), &refusal.error),
+        (&[id][..], &error.into()),
+        "{:?}",
+        refusal.ledger
+    );
+    assert!(!refusal.error.is_undecided());
+}

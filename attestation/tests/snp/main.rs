@@ -1,6 +1,7 @@
 //! SEV-SNP: forged machines with one thing changed, and real ones.
 
 mod chain;
+mod properties;
 mod report;
 mod vectors;
 mod vek;

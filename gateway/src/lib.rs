@@ -1,1 +1,6 @@
-//! sealroom-gateway
+//! The relying party, outside the confidential VM: nothing leaves this machine unless the node was verified.
+
+pub mod clock;
+
+#[doc(inline)]
+pub use clock::{Clock, SystemClock};

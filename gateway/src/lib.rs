@@ -1,6 +1,7 @@
 //! The relying party, outside the confidential VM: nothing leaves this machine unless the node was verified.
 
 pub mod clock;
+pub mod session;
 
 #[doc(inline)]
 pub use clock::{Clock, SystemClock};

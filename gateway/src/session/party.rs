@@ -1,0 +1,160 @@
+//! What a relying party brings of its own: trust, clocks, randomness, and the memory of whom it met.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ring::rand::SystemRandom;
+use sealroom_attestation::{
+    digests::BootId,
+    endpoints::{Proof, deadline},
+    node::Freshness,
+    seal::{Allowed, Random},
+};
+use sealroom_verifier::Trust;
+
+use crate::clock::{Clock, Moment, SystemClock};
+
+/// The most boots that are remembered. A node that reboots often fills it with boots that are gone.
+const CONTACTS: usize = 256;
+
+/// A relying party. Clones share everything.
+#[derive(Clone)]
+pub struct RelyingParty {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    trust: Trust,
+    /// The same for a further connection to a boot that was hardware-fresh a short while ago.
+    trust_for_further: Trust,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random + Send + Sync>,
+    allowed: Allowed,
+    /// When the last hardware-fresh nonce was sent to each boot.
+    contacts: Mutex<HashMap<BootId, Moment>>,
+}
+
+impl RelyingParty {
+    /// With the system's clocks and randomness, sealing to post-quantum keys only.
+    #[must_use]
+    pub fn new(trust: Trust) -> Self {
+        Self::from_parts(trust, Arc::new(SystemClock::new()), Arc::new(SystemRandom::new()))
+    }
+
+    /// The same with other clocks. It has met nobody yet.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self::from_parts(self.shared.trust.clone(), clock, self.shared.random.clone())
+    }
+
+    /// The same with another source of randomness. It has met nobody yet.
+    #[must_use]
+    pub fn with_random(self, random: Arc<dyn Random + Send + Sync>) -> Self {
+        Self::from_parts(self.shared.trust.clone(), self.shared.clock.clone(), random)
+    }
+
+    fn from_parts(
+        mut trust: Trust,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random + Send + Sync>,
+    ) -> Self {
+        // Nothing is ever sealed on cached evidence, whatever an auditor's policy accepts.
+        trust.policy.freshness = trust.policy.freshness.max(Freshness::Key);
+        let mut trust_for_further = trust.clone();
+        trust_for_further.policy.freshness = Freshness::Key;
+        let allowed = Allowed::PostQuantum;
+        let contacts = Mutex::default();
+        let shared = Shared { trust, trust_for_further, clock, random, allowed, contacts };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The policy, the roots and the endorsements.
+    #[must_use]
+    pub fn own_trust(&self) -> &Trust {
+        &self.shared.trust
+    }
+
+    pub(super) fn clock(&self) -> &dyn Clock {
+        &*self.shared.clock
+    }
+
+    pub(super) fn random(&self) -> &(dyn Random + Send + Sync) {
+        &*self.shared.random
+    }
+
+    pub(super) fn allowed(&self) -> Allowed {
+        self.shared.allowed
+    }
+
+    /// A name for one request, the same on every retry.
+    ///
+    /// # Errors
+    /// When the source of randomness fails.
+    pub fn request_id(&self) -> Result<super::RequestId, sealroom_attestation::seal::RandomFailed> {
+        let mut id = super::RequestId([0; 16]);
+        self.random().fill(&mut id.0)?;
+        Ok(id)
+    }
+
+    /// The proof that needs no earlier contact.
+    pub(super) fn strongest_proof(&self) -> Proof {
+        match self.shared.trust.policy.freshness {
+            Freshness::Hardware => Proof::Hardware,
+            Freshness::Cached | Freshness::Key => Proof::Key,
+        }
+    }
+
+    /// What evidence of this proof is judged by.
+    pub(super) fn trust(&self, proof: Proof) -> &Trust {
+        match proof {
+            Proof::Hardware => &self.shared.trust,
+            Proof::Key => &self.shared.trust_for_further,
+        }
+    }
+
+    /// Whether some boot was hardware-fresh so lately that most of its 600 seconds are left.
+    pub(super) fn may_know_the_node(&self) -> bool {
+        let now = Moment::now(self.clock());
+        let half = deadline::EPOCH / 2;
+        let young = |sent: &Moment| now.monotonic.saturating_sub(sent.monotonic) < half;
+        self.contacts().values().any(young)
+    }
+
+    /// Remembers a hardware-fresh contact, on which its own session stands.
+    pub(super) fn remember(&self, boot_id: BootId, sent: Moment) -> Moment {
+        let mut contacts = self.contacts();
+        if contacts.len() >= CONTACTS {
+            let over =
+                |then: &Moment| sent.monotonic.saturating_sub(then.monotonic) >= deadline::EPOCH;
+            contacts.retain(|_, then| !over(then));
+        }
+        if contacts.len() < CONTACTS {
+            contacts.insert(boot_id, sent);
+        }
+        sent
+    }
+
+    /// The contact on which a session with this boot stands, if there is one that still counts.
+    pub(super) fn stands_on(&self, boot_id: BootId, sent: Moment) -> Option<Moment> {
+        if self.strongest_proof() == Proof::Key {
+            return Some(sent);
+        }
+        let contact = *self.contacts().get(&boot_id)?;
+        let age = sent.monotonic.saturating_sub(contact.monotonic);
+        (age < deadline::EPOCH).then_some(contact)
+    }
+
+    fn contacts(&self) -> MutexGuard<'_, HashMap<BootId, Moment>> {
+        // A map of times has no state in between: what a panic left behind is whole.
+        self.shared.contacts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for RelyingParty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelyingParty").field("trust", &self.shared.trust).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! One request: in as plain HTTP on loopback, out inside the seal, back as far as it is proven.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use futures_util::{Stream, stream};
+use http_body_util::BodyExt;
+use sealroom_attestation::{
+    endpoints::{CACHE_SALT_HEADER, PADDING_HEADER, deadline},
+    seal::Plaintext,
+};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::{Endpoint, refusal::Refusal};
+use crate::session::{Answer, InnerRequest};
+
+/// The longest body: with padding and seal it stays below the limit of encapsulated requests.
+const BODY_LIMIT: usize = 7 << 20;
+/// Headers of the wire specification, section 8, that a client may set itself.
+const PASSED: [&str; 2] = [CACHE_SALT_HEADER, PADDING_HEADER];
+
+pub(super) async fn chat_completions(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(ask(&endpoint, "/v1/chat/completions", &headers, body).await)
+}
+
+pub(super) async fn completions(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    respond(ask(&endpoint, "/v1/completions", &headers, body).await)
+}
+
+pub(super) async fn models(State(endpoint): State<Arc<Endpoint>>) -> Response {
+    let id = endpoint.keeper.party().request_id().map_err(|_| internal());
+    match id {
+        Ok(id) => respond(exchange(&endpoint, &InnerRequest::get("/v1/models", id)).await),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn respond(result: Result<Response, Refusal>) -> Response {
+    result.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// The only field that is looked at; everything else passes unread.
+#[derive(Default, Deserialize)]
+struct Asked {
+    stream: Option<bool>,
+}
+
+async fn ask(
+    endpoint: &Endpoint,
+    path: &'static str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let content = read(body).await?;
+    // What is no JSON is for the node to refuse, inside the seal.
+    let asked: Asked = serde_json::from_slice(&content).unwrap_or_default();
+    let accept = if asked.stream == Some(true) { "text/event-stream" } else { "application/json" };
+    let id = endpoint.keeper.party().request_id().map_err(|_| internal())?;
+    let request = InnerRequest::post(path, content, id).header("accept", accept);
+    let mut request = request.map_err(|_| internal())?;
+    for name in PASSED {
+        let Some(value) = headers.get(name) else { continue };
+        let refused = || {
+            let message = format!("the value of {name} is not one that a header may have");
+            Refusal::request(StatusCode::BAD_REQUEST, "invalid_header", message)
+        };
+        let value = value.to_str().map_err(|_| refused())?;
+        request = request.header(name, value).map_err(|_| refused())?;
+    }
+    exchange(endpoint, &request).await
+}
+
+/// Reads a body into memory that is wiped.
+async fn read(mut body: Body) -> Result<Plaintext, Refusal> {
+    let reading = async {
+        let mut content = Plaintext::new();
+        while let Some(frame) = body.frame().await {
+            let broken = |_| {
+                let message = "the request body broke off".to_owned();
+                Refusal::request(StatusCode::BAD_REQUEST, "incomplete_body", message)
+            };
+            let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+            if content.len().saturating_add(data.len()) > BODY_LIMIT {
+                let message = format!("the request body is longer than {BODY_LIMIT} bytes");
+                return Err(Refusal::request(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "body_too_large",
+                    message,
+                ));
+            }
+            content.extend_from_slice(&data);
+        }
+        Ok(content)
+    };
+    timeout(deadline::BODY, reading).await.unwrap_or_else(|_| {
+        let message = format!("the request body took longer than {} s", deadline::BODY.as_secs());
+        Err(Refusal::request(StatusCode::REQUEST_TIMEOUT, "body_too_slow", message))
+    })
+}
+
+fn internal() -> Refusal {
+    let message = "this machine's source of randomness failed".to_owned();
+    Refusal::request(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
+}
+
+async fn exchange(endpoint: &Endpoint, request: &InnerRequest) -> Result<Response, Refusal> {
+    let answer = endpoint.keeper.exchange(request).await.map_err(|error| Refusal::from(&error))?;
+    let mut response = if answer.is_stream() {
+        let mut response = Response::new(Body::from_stream(events(answer)));
+        let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
+    } else {
+        whole(answer).await?
+    };
+    let id = HeaderValue::from_str(&request.id().to_string()).expect("base64url is visible ASCII");
+    response.headers_mut().insert("x-request-id", id);
+    Ok(response)
+}
+
+/// A body that leaves only now that its receipt holds.
+async fn whole(mut answer: Answer) -> Result<Response, Refusal> {
+    let mut body = Plaintext::new();
+    loop {
+        match answer.next().await {
+            Ok(Some(more)) if body.is_empty() => body = more,
+            Ok(Some(more)) => body.extend_from_slice(&more),
+            Ok(None) => break,
+            Err(error) => return Err(Refusal::from(&error)),
+        }
+    }
+    // Anything else that a node might call its answer is bytes to a browser.
+    let kind = match answer.content_type() {
+        Some(kind) if kind.starts_with("application/json") => "application/json",
+        _ => "application/octet-stream",
+    };
+    let mut response = Response::new(Body::from(wiped(body)));
+    *response.status_mut() = StatusCode::from_u16(answer.status()).map_err(|_| internal())?;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    let boot_id = answer.session().boot_id().to_string();
+    let receipt = answer.signed_receipt().map(|signed| URL_SAFE_NO_PAD.encode(signed));
+    let proof = [("sealroom-boot-id", Some(boot_id)), ("sealroom-receipt", receipt)];
+    for (name, value) in proof {
+        if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
+            headers.insert(name, value);
+        }
+    }
+    Ok(response)
+}
+
+/// The events of an answer; when it fails, one last event that says so, and no `[DONE]`.
+fn events(answer: Answer) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(Some(answer), |answer| async {
+        let mut answer = answer?;
+        match answer.next().await {
+            Ok(Some(events)) => Some((Ok(wiped(events)), Some(answer))),
+            Ok(None) => None,
+            Err(error) => {
+                let check = error.check();
+                tracing::warn!(check, "answer ended before its end");
+                Some((Ok(Refusal::from(&error).event().into()), None))
+            }
+        }
+    })
+}
+
+/// Bytes on their way to the client, wiped when the last reference goes.
+fn wiped(bytes: Plaintext) -> Bytes {
+    struct Owner(Plaintext);
+    impl AsRef<[u8]> for Owner {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+    Bytes::from_owner(Owner(bytes))
+}

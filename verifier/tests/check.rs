@@ -1,0 +1,159 @@
+//! The command line on evidence from real machines, each judged at its own time.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn testdata() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../attestation/testdata")
+}
+
+/// Where evidence lies: what this repository may carry, then the folder in `SEALROOM_VECTORS`.
+fn find(name: &str) -> Option<PathBuf> {
+    let more = env::var_os("SEALROOM_VECTORS").map(PathBuf::from);
+    let places = [Some(testdata()), more];
+    places.into_iter().flatten().map(|place| place.join(name)).find(|path| path.exists())
+}
+
+fn verifier(arguments: &[String]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sealroom-verifier"));
+    command.args(arguments).env("NO_COLOR", "1").output().expect("the verifier runs")
+}
+
+/// One row of the table of real evidence.
+struct Row {
+    file: String,
+    with: Vec<String>,
+    at: String,
+    crypto_only: bool,
+    exit: i32,
+    fails: Option<String>,
+}
+
+fn rows() -> Vec<Row> {
+    let table = fs::read_to_string(testdata().join("snp/expected.tsv")).expect("the table");
+    let rows = table.lines().filter(|line| line.starts_with("snp/"));
+    let rows = rows.map(|line| {
+        let mut cells = line.split('\t').map(str::to_owned);
+        let mut next = || cells.next().expect("a cell");
+        let (file, with, at, mode, exit, fails) = (next(), next(), next(), next(), next(), next());
+        Row {
+            file,
+            with: with.split(',').map(str::to_owned).collect(),
+            at,
+            crypto_only: mode == "crypto",
+            exit: exit.parse().expect("a code"),
+            fails: Some(fails).filter(|id| id != "-"),
+        }
+    });
+    rows.collect()
+}
+
+impl Row {
+    /// The command line, or the name of a file that is not here.
+    fn arguments(&self) -> Result<Vec<String>, String> {
+        let path = |name: &String| -> Result<String, String> {
+            let path = find(name).ok_or_else(|| name.clone())?;
+            Ok(path.to_string_lossy().into_owned())
+        };
+        let mut arguments = vec!["check".to_owned(), path(&self.file)?];
+        for name in &self.with {
+            arguments.extend(["--with".to_owned(), path(name)?]);
+        }
+        arguments.extend(["--at".to_owned(), self.at.clone()]);
+        arguments.extend(self.crypto_only.then(|| "--crypto-only".to_owned()));
+        Ok(arguments)
+    }
+
+    fn check(&self, arguments: &[String]) {
+        let told = format!("{} at {}", self.file, self.at);
+        let json = verifier(&[arguments, &["--json".to_owned()]].concat());
+        assert_eq!(json.status.code(), Some(self.exit), "{told}");
+        let verdict: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+        let checks = verdict["checks"].as_array().expect("checks");
+        let failed = checks.iter().filter(|row| row["result"] == "fail");
+        let failed: BTreeSet<_> = failed.filter_map(|row| row["id"].as_str()).collect();
+        match &self.fails {
+            Some(id) => assert!(failed.contains(id.as_str()), "{told}: {failed:?}"),
+            None => assert!(failed.is_empty(), "{told}: {failed:?}"),
+        }
+        let (decision, crypto) = (&verdict["verdict"], &verdict["crypto"]);
+        let expected = ["genuine", "forged", "undecided"][self.exit as usize];
+        if self.crypto_only {
+            assert_eq!((decision, crypto), (&"undecided".into(), &expected.into()), "{told}");
+        }
+        assert_eq!(verdict["schema"], 1);
+        assert_eq!(verdict["simulated"], false);
+        let text = verifier(arguments);
+        assert_eq!(text.status.code(), Some(self.exit), "{told}, as text");
+        let text = String::from_utf8(text.stdout).expect("UTF-8");
+        assert!(!text.contains('\u{1b}') && failed.iter().all(|id| text.contains(id)), "{text}");
+    }
+}
+
+#[test]
+fn every_row_of_real_evidence_gets_its_exit_code_and_its_check() {
+    let (mut used, mut absent) = (0, BTreeSet::new());
+    for row in rows() {
+        match row.arguments() {
+            Ok(arguments) => {
+                row.check(&arguments);
+                used += 1;
+            }
+            Err(name) => {
+                absent.insert(name);
+            }
+        }
+    }
+    // Straight to the stream: the test runner would keep what `println!` writes.
+    let told =
+        format!("real evidence: {used} rows used, {} files absent {absent:?}\n", absent.len());
+    std::io::stderr().write_all(told.as_bytes()).expect("standard error");
+    assert!(used >= 6, "the repository's own evidence was not found");
+    assert!(
+        env::var_os("SEALROOM_VECTORS").is_none() || absent.is_empty(),
+        "SEALROOM_VECTORS is not whole"
+    );
+}
+
+fn genoa(more: &[&str]) -> Output {
+    let path = |name| find(name).expect("the repository's own").to_string_lossy().into_owned();
+    let report = path("snp/genoa_v2_report.bin");
+    let mut arguments = vec!["check".to_owned(), report];
+    arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+    verifier(&arguments)
+}
+
+#[test]
+fn a_missing_chain_is_undecided_and_never_refused() {
+    let output = genoa(&["--at", "2026-06-01T00:00:00Z", "--crypto-only"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.contains("not checked, needed") && text.contains("snp.vek.present"), "{text}");
+}
+
+#[test]
+fn usage_is_exit_code_three_and_help_is_zero() {
+    assert_eq!(verifier(&[]).status.code(), Some(3));
+    assert_eq!(verifier(&["--help".to_owned()]).status.code(), Some(0));
+    assert_eq!(verifier(&["check".to_owned(), "/nowhere".to_owned()]).status.code(), Some(3));
+    assert_eq!(genoa(&["--at", "yesterday"]).status.code(), Some(3));
+    assert_eq!(genoa(&["--with", "/nowhere"]).status.code(), Some(3));
+    assert_eq!(genoa(&["--nonce", "00"]).status.code(), Some(3));
+    assert_eq!(genoa(&["--danger-accept-simulated"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_file_that_is_no_evidence_is_named_with_what_was_expected() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let output = verifier(&["check".to_owned(), own.to_string_lossy().into_owned()]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(text.contains("neither an evidence bundle nor an SEV-SNP report"), "{text}");
+}

@@ -1,0 +1,147 @@
+//! The policy over proven claims: one rule broken at a time, beside evidence that is accepted.
+
+use sealroom_attestation::{
+    UnixTime,
+    snp::{Anchors, Endorsements, Generation as Product, Measurement, TcbComponents},
+};
+use sealroom_forge::{Fake, FakeSnp, Generation};
+use sealroom_verifier::{
+    Crypto, Decision, Evidence, Input, Mode, Policy, Revocation, Trust, Verdict, check,
+    report::{VerdictReport, table},
+};
+
+const NOW: UnixTime = UnixTime(1_780_272_000);
+const IMAGE: Measurement = Measurement([7; 48]);
+
+fn chip() -> FakeSnp {
+    Fake::snp([3; 32]).measurement(IMAGE.0)
+}
+
+fn policy() -> Policy {
+    let mut policy = Policy::built_in();
+    policy.snp.measurements = [("image".to_owned(), IMAGE)].into();
+    policy
+}
+
+fn judged(chip: &FakeSnp, policy: Policy) -> Verdict {
+    let forged = chip.sign();
+    let mut endorsements = Endorsements { certificates: forged.certificates(), crls: Vec::new() };
+    endorsements.add_file(&forged.crl).expect("a revocation list");
+    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
+    let trust = Trust { policy, anchors, endorsements };
+    let evidence = Evidence::from_file(&forged.report).expect("a report");
+    check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
+}
+
+fn refused(chip: &FakeSnp, policy: Policy) -> &'static str {
+    let verdict = judged(chip, policy);
+    assert_eq!((verdict.decision, verdict.crypto), (Decision::Refused, Crypto::Genuine));
+    verdict.decisive().expect("a row").check.id
+}
+
+fn undecided(chip: &FakeSnp, policy: Policy) -> &'static str {
+    let verdict = judged(chip, policy);
+    assert_eq!((verdict.decision, verdict.crypto), (Decision::Undecided, Crypto::Genuine));
+    verdict.decisive().expect("a row").check.id
+}
+
+#[test]
+fn accepts_a_pinned_image_on_a_trusted_generation() {
+    let verdict = judged(&chip(), policy());
+    assert_eq!((verdict.decision, verdict.crypto), (Decision::Accepted, Crypto::Genuine));
+    assert!(verdict.simulated());
+}
+
+#[test]
+fn refuses_debugging_migration_and_other_privilege_levels() {
+    assert_eq!(refused(&chip().debug(true), policy()), "snp.policy.debug");
+    assert_eq!(refused(&chip().policy(0x3_0000 | 1 << 18), policy()), "snp.policy.migrate_ma");
+    assert_eq!(refused(&chip().vmpl(1), policy()), "snp.vmpl");
+    let mut lenient = policy();
+    lenient.snp.vmpls = vec![0, 1];
+    assert_eq!(judged(&chip().vmpl(1), lenient).decision, Decision::Accepted);
+}
+
+#[test]
+fn refuses_another_image_and_cannot_decide_without_a_pin() {
+    assert_eq!(refused(&chip().measurement([8; 48]), policy()), "snp.measurement");
+    assert_eq!(undecided(&chip(), Policy::built_in()), "snp.measurement");
+}
+
+#[test]
+fn refuses_milan_unless_the_policy_names_it() {
+    let milan = chip().generation(Generation::Milan);
+    assert_eq!(refused(&milan, policy()), "snp.product.generation");
+    let mut named = policy();
+    named.snp.generations.push(Product::Milan);
+    assert_eq!(judged(&milan, named).decision, Decision::Accepted);
+}
+
+#[test]
+fn says_which_component_of_a_tcb_is_behind_and_how_far() {
+    let old = chip().tcb([5, 0, 0, 0, 0, 0, 20, 70]);
+    let floor = |microcode| {
+        let least = TcbComponents {
+            fmc: None,
+            boot_loader: 5,
+            tee: 0,
+            snp: 20,
+            microcode,
+            reserved: [0; 4],
+        };
+        let mut policy = policy();
+        policy.snp.minimum_tcb = [(Product::Genoa, least)].into();
+        policy
+    };
+    assert_eq!(judged(&old, floor(70)).decision, Decision::Accepted);
+    let verdict = judged(&old, floor(71));
+    let row = verdict.decisive().expect("a row");
+    assert_eq!((row.check.id, &*row.found), ("snp.tcb.reported", "microcode is 70, needs 71"));
+}
+
+#[test]
+fn cannot_decide_without_a_revocation_list_unless_the_policy_needs_none() {
+    let without_list = |revocation| {
+        let forged = chip().sign();
+        let mut policy = policy();
+        policy.snp.revocation = revocation;
+        let endorsements = Endorsements { certificates: forged.certificates(), crls: Vec::new() };
+        let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
+        let evidence = Evidence::from_file(&forged.report).expect("a report");
+        let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
+        check(&input, &Trust { policy, anchors, endorsements })
+    };
+    let verdict = without_list(Revocation::Required);
+    assert_eq!(verdict.decision, Decision::Undecided);
+    assert_eq!(verdict.decisive().expect("a row").check.id, "snp.revocation");
+    assert_eq!(without_list(Revocation::IfGiven).decision, Decision::Accepted);
+}
+
+#[test]
+fn claims_that_were_not_proven_can_refuse_and_cannot_pass() {
+    let judge = |chip: FakeSnp| {
+        let evidence = Evidence::from_file(&chip.sign().report).expect("a report");
+        let trust = Trust {
+            policy: policy(),
+            anchors: Anchors::production(),
+            endorsements: Endorsements::default(),
+        };
+        check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
+    };
+    let plain = judge(chip());
+    assert_eq!((plain.decision, plain.crypto), (Decision::Undecided, Crypto::Undecided));
+    let debug = judge(chip().debug(true));
+    assert_eq!((debug.decision, debug.crypto), (Decision::Refused, Crypto::Undecided));
+    let passed =
+        plain.ledger.findings().iter().filter(|row| row.check.id.starts_with("snp.policy"));
+    assert!(passed.clone().count() > 0);
+    assert!(passed.clone().all(|row| row.found.contains("claimed, not proven")));
+}
+
+#[test]
+fn every_output_of_a_simulated_verdict_says_so_first() {
+    let verdict = judged(&chip(), policy());
+    assert!(anstream::adapter::strip_str(&table(&verdict)).to_string().starts_with("SIMULATED"));
+    let json = serde_json::to_value(VerdictReport::from(&verdict)).expect("JSON");
+    assert_eq!((&json["simulated"], &json["verdict"]), (&true.into(), &"accepted".into()));
+}

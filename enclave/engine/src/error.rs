@@ -1,0 +1,179 @@
+//! What can go wrong, one enum for each stage. No variant prints text of users.
+
+use crate::private::PrivateText;
+
+/// Why a model file was not loaded.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The container is damaged or is not GGUF at all.
+    #[error("the file is not a readable GGUF: {reason}")]
+    Container {
+        /// What the decoder met.
+        reason: String,
+    },
+    /// A key every model needs is absent.
+    #[error("metadata key {key} is missing")]
+    MissingKey {
+        /// Name of the key.
+        key: String,
+    },
+    /// A key has another type or an impossible value.
+    #[error("metadata key {key} is {found}: {expected} expected")]
+    Key {
+        /// Name of the key.
+        key: String,
+        /// The value or type in the file.
+        found: String,
+        /// What this engine accepts.
+        expected: String,
+    },
+    /// The forward pass of this architecture is not implemented.
+    #[error("architecture {found} is not supported: llama expected")]
+    Architecture {
+        /// Name in the file.
+        found: String,
+    },
+    /// The tokenizer family is not implemented.
+    #[error("tokenizer model {found} is not supported: gpt2 expected")]
+    TokenizerModel {
+        /// Name in the file.
+        found: String,
+    },
+    /// The pre-tokenizer is unknown. Guessing one gives wrong tokens without any error.
+    #[error("pre-tokenizer {found} is not supported: smollm expected")]
+    PreTokenizer {
+        /// Name in the file.
+        found: String,
+    },
+    /// The tokenizer's tables contradict each other.
+    #[error("the tokenizer tables do not fit together: {reason}")]
+    Tokenizer {
+        /// What does not fit.
+        reason: String,
+    },
+    /// A tensor the architecture needs is absent.
+    #[error("tensor {name} is missing")]
+    MissingTensor {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// A tensor that the forward pass would ignore. Ignoring it gives wrong answers without any error.
+    #[error("tensor {name} is not part of the architecture")]
+    ExtraTensor {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// A tensor has another shape than the metadata says.
+    #[error("tensor {name} has shape {found:?}: {expected:?} expected")]
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// Shape in the file.
+        found: Vec<usize>,
+        /// Shape that follows from the metadata.
+        expected: Vec<usize>,
+    },
+    /// A setting of the caller is out of range.
+    #[error("setting {setting} is {found}: {expected} expected")]
+    Setting {
+        /// Name of the setting.
+        setting: &'static str,
+        /// The value given.
+        found: String,
+        /// The range accepted.
+        expected: String,
+    },
+    /// The chat template is not valid Jinja.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The operating system refused a thread.
+    #[error("a thread could not be started: {reason}")]
+    Thread {
+        /// What the system said.
+        reason: String,
+    },
+}
+
+/// Why a chat template gave no prompt.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// The model carries no template: only plain text can be completed.
+    #[error("the model has no chat template")]
+    Missing,
+    /// The template does not parse.
+    #[error("the chat template is malformed in line {line}")]
+    Malformed {
+        /// Line of the template, from 1; 0 where unknown.
+        line: usize,
+    },
+    /// The template itself refused the messages with `raise_exception`.
+    #[error("the chat template refused the messages")]
+    Refused {
+        /// The template's own words. They may quote a message and stay inside the seal.
+        message: PrivateText,
+    },
+    /// Rendering failed. The renderer's own message may quote a prompt and is not kept.
+    #[error("the chat template failed in line {line}")]
+    Render {
+        /// Line of the template, from 1; 0 where unknown.
+        line: usize,
+    },
+}
+
+/// Why a request was refused or ended early.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The bounded queue is full; the caller may retry later.
+    #[error("the queue is full: {capacity} requests are waiting")]
+    Overloaded {
+        /// How many requests may wait.
+        capacity: usize,
+    },
+    /// The engine was shut down.
+    #[error("the engine has stopped")]
+    Stopped,
+    /// A parameter is out of range.
+    #[error("parameter {parameter} is {found}: {expected} expected")]
+    Parameter {
+        /// Name as in the OpenAI interface.
+        parameter: &'static str,
+        /// The value given; never text of users.
+        found: String,
+        /// The range accepted.
+        expected: String,
+    },
+    /// There is nothing to continue.
+    #[error("the prompt is empty")]
+    EmptyPrompt,
+    /// Prompt and answer do not fit together.
+    #[error("{prompt} prompt tokens and {completion} to generate exceed the context of {context}")]
+    ContextLength {
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens asked for.
+        completion: usize,
+        /// Tokens the engine holds for one sequence.
+        context: usize,
+    },
+    /// The chat template gave no prompt.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The tokenizer failed on valid UTF-8: a bug.
+    #[error("the tokenizer failed")]
+    Tokenize,
+    /// The forward pass failed: a bug or a lack of memory.
+    #[error("the forward pass failed: {reason}")]
+    Compute {
+        /// The arithmetic library's message: shapes and types only.
+        reason: String,
+    },
+    /// An upstream engine failed.
+    #[error("the upstream engine failed: {reason}")]
+    Upstream {
+        /// Status or transport error, never a body.
+        reason: String,
+    },
+}

@@ -3,8 +3,16 @@
 //! [`Engine`] is the seam; [`LocalEngine`] computes in this process. The crate opens no file and no
 //! socket, and reads the clock only to measure how long a request took.
 
+mod card;
+mod engine;
 mod error;
 mod private;
 
+pub use card::{Digest, ModelCard};
+pub use engine::{
+    Alternative, ChatMessage, Engine, Event, FinishReason, Finished, GenerationRequest, Input,
+    MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, Sampling, Sink, SpecialTokens, Timing,
+    Token, Usage,
+};
 pub use error::{EngineError, LoadError, TemplateError};
 pub use private::PrivateText;

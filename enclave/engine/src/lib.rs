@@ -7,6 +7,8 @@ mod card;
 mod engine;
 mod error;
 mod private;
+mod random;
+mod sampling;
 
 pub use card::{Digest, ModelCard};
 pub use engine::{

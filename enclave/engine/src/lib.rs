@@ -4,11 +4,14 @@
 //! socket, and reads the clock only to measure how long a request took.
 
 mod card;
+mod detokenizer;
 mod engine;
 mod error;
 mod private;
 mod random;
+mod request;
 mod sampling;
+mod stop;
 
 pub use card::{Digest, ModelCard};
 pub use engine::{

@@ -7,11 +7,13 @@ mod card;
 mod detokenizer;
 mod engine;
 mod error;
+mod gguf;
 mod private;
 mod random;
 mod request;
 mod sampling;
 mod stop;
+mod vocabulary;
 
 pub use card::{Digest, ModelCard};
 pub use engine::{

@@ -13,6 +13,8 @@ mod random;
 mod request;
 mod sampling;
 mod stop;
+mod template;
+mod tokenizer;
 mod vocabulary;
 
 pub use card::{Digest, ModelCard};
@@ -23,3 +25,4 @@ pub use engine::{
 };
 pub use error::{EngineError, LoadError, TemplateError};
 pub use private::PrivateText;
+pub use tokenizer::tokenizer_digest_layout;

@@ -8,6 +8,7 @@ mod detokenizer;
 mod engine;
 mod error;
 mod gguf;
+mod llama;
 mod private;
 mod random;
 mod request;

@@ -4,17 +4,21 @@
 //! socket, and reads the clock only to measure how long a request took.
 
 mod card;
+pub mod default_model;
 mod detokenizer;
 mod engine;
 mod error;
 mod gguf;
 mod llama;
+mod model;
 mod private;
 mod random;
 mod request;
 mod sampling;
 mod stop;
 mod template;
+#[cfg(test)]
+mod tiny;
 mod tokenizer;
 mod vocabulary;
 

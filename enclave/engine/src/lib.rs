@@ -15,6 +15,7 @@ mod private;
 mod random;
 mod request;
 mod sampling;
+mod scheduler;
 mod stop;
 mod template;
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod engine;
 mod error;
 mod gguf;
 mod llama;
+mod local;
 mod model;
 mod private;
 mod random;
@@ -30,5 +31,6 @@ pub use engine::{
     Token, Usage,
 };
 pub use error::{EngineError, LoadError, TemplateError};
+pub use local::{LocalEngine, Settings};
 pub use private::PrivateText;
 pub use tokenizer::tokenizer_digest_layout;

@@ -1,0 +1,131 @@
+//! The engine that computes in this process.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use zeroize::Zeroizing;
+
+use crate::card::ModelCard;
+use crate::engine::{Engine, GenerationRequest, Input, Sink, SpecialTokens};
+use crate::error::{EngineError, LoadError, TemplateError};
+use crate::model::Model;
+use crate::request;
+use crate::scheduler::{Job, Limits, Scheduler};
+
+/// How a [`LocalEngine`] is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Most tokens of prompt and answer together; `None` is what the model was trained for.
+    pub context: Option<usize>,
+    /// Threads for arithmetic.
+    pub threads: usize,
+    /// Sequences in progress at the same time. Each reserves keys and values for its whole length.
+    pub sequences: usize,
+    /// Requests that may wait for a place.
+    pub queue: usize,
+    /// Tokens of a prompt that are read in one step, between two tokens of every other sequence.
+    pub prompt_chunk: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            context: None,
+            threads: available_parallelism().map_or(1, usize::from),
+            sequences: 8,
+            queue: 64,
+            prompt_chunk: 64,
+        }
+    }
+}
+
+/// A model in this process's memory with a thread that runs it.
+pub struct LocalEngine {
+    model: Arc<Model>,
+    scheduler: Scheduler,
+}
+
+impl LocalEngine {
+    /// Loads a GGUF file that lies in private memory. The caller has verified its digest; the bytes
+    /// are not needed afterwards.
+    ///
+    /// # Errors
+    /// The first thing in the file or the settings that this engine does not accept. Nothing is
+    /// guessed: an unknown pre-tokenizer, tensor or position scaling is refused by name.
+    pub fn load(bytes: &[u8], settings: &Settings) -> Result<Self, LoadError> {
+        let limits = limits(settings)?;
+        let model = Arc::new(Model::load(bytes, settings.context, limits.chunk)?);
+        let scheduler = Scheduler::start(Arc::clone(&model), limits)?;
+        Ok(Self { model, scheduler })
+    }
+
+    fn prompt(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
+        let tokenizer = &self.model.tokenizer;
+        match input {
+            Input::Chat(messages) if messages.is_empty() => Err(EngineError::EmptyPrompt),
+            Input::Chat(messages) => {
+                let template = self.model.template.as_ref().ok_or(TemplateError::Missing)?;
+                let text = template.render(messages)?;
+                tokenizer.encode(text.expose(), SpecialTokens::Parse)
+            }
+            Input::Text(text) if text.is_empty() => Err(EngineError::EmptyPrompt),
+            Input::Text(text) => {
+                let mut ids = tokenizer.encode(text.expose(), SpecialTokens::Parse)?;
+                let vocabulary = tokenizer.vocabulary();
+                if let Some(begin) = vocabulary.begin.filter(|_| vocabulary.add_begin) {
+                    ids.insert(0, begin);
+                }
+                Ok(ids)
+            }
+        }
+    }
+}
+
+impl Engine for LocalEngine {
+    fn card(&self) -> &ModelCard {
+        &self.model.card
+    }
+
+    fn tokenize(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>, EngineError> {
+        self.model.tokenizer.encode(text, special).map(|mut ids| std::mem::take(&mut *ids))
+    }
+
+    fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {
+        let submitted = Instant::now();
+        request::check(&request, self.model.card.vocab_size)?;
+        let prompt = self.prompt(&request.input)?;
+        let context = self.model.card.context_length;
+        let max_tokens = request::room(prompt.len(), request.max_tokens, context)?;
+        self.scheduler.submit(Job {
+            prompt,
+            max_tokens,
+            sampling: request.sampling,
+            stop: request.stop,
+            top_logprobs: request.top_logprobs,
+            ignore_end: request.ignore_end,
+            sink,
+            submitted,
+        })
+    }
+}
+
+fn limits(settings: &Settings) -> Result<Limits, LoadError> {
+    let checked = |setting, found: usize, most: usize| {
+        let refusal = || LoadError::Setting {
+            setting,
+            found: found.to_string(),
+            expected: format!("1 to {most}"),
+        };
+        (1..=most).contains(&found).then_some(found).ok_or_else(refusal)
+    };
+    Ok(Limits {
+        threads: checked("threads", settings.threads, 1024)?,
+        sequences: checked("sequences", settings.sequences, 1024)?,
+        queue: checked("queue", settings.queue, 1 << 16)?,
+        chunk: checked("prompt_chunk", settings.prompt_chunk, 4096)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use super::*;
+use crate::engine::{ChatMessage, Event, FinishReason, Finished, Sampling};
+use crate::tiny::{CONTEXT, Tiny};
+
+fn engine(change: impl FnOnce(&mut Settings)) -> LocalEngine {
+    let mut settings =
+        Settings { threads: 1, sequences: 2, queue: 2, prompt_chunk: 8, ..Settings::default() };
+    change(&mut settings);
+    LocalEngine::load(&Tiny::new().encode(), &settings).unwrap()
+}
+
+fn request(prompt: &str, max_tokens: usize, seed: u64) -> GenerationRequest {
+    let mut request = GenerationRequest::new(Input::Text(prompt.into()), seed);
+    request.max_tokens = Some(max_tokens);
+    request.ignore_end = true;
+    request
+}
+
+/// A sink that passes every event on, waiting for `gate` after each if there is one.
+fn sink(events: Sender<Event>, gate: Option<Receiver<()>>) -> Box<dyn Sink> {
+    Box::new(move |event: Event| {
+        let sent = events.send(event).is_ok();
+        let open = gate.as_ref().is_none_or(|gate| gate.recv().is_ok());
+        if sent && open { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })
+}
+
+fn submit(engine: &LocalEngine, request: GenerationRequest) -> Receiver<Event> {
+    let (sender, events) = channel();
+    engine.submit(request, sink(sender, None)).unwrap();
+    events
+}
+
+/// Ids and text of an answer, and its end.
+fn answer(events: &Receiver<Event>) -> (Vec<u32>, String, Finished) {
+    let (mut ids, mut text) = (Vec::new(), String::new());
+    for event in events {
+        match event {
+            Event::Started { .. } => {}
+            Event::Token(token) => {
+                ids.push(token.id);
+                text += token.text.expose();
+            }
+            Event::Finished(finished) => return (ids, text, finished),
+            Event::Failed(error) => panic!("{error}"),
+        }
+    }
+    panic!("the sink was dropped without an end");
+}
+
+#[test]
+fn an_answer_counts_its_tokens() {
+    let (ids, _, end) = answer(&submit(&engine(|_| {}), request("hello", 9, 1)));
+    assert_eq!((ids.len(), end.usage.completion, end.usage.prompt), (9, 9, 5));
+    assert_eq!(end.reason, FinishReason::Length);
+}
+
+#[test]
+fn an_answer_is_the_same_alone_and_with_neighbours() {
+    let alone = engine(|_| {});
+    let expected: Vec<_> = (0..6)
+        .map(|seed| answer(&submit(&alone, request("the same prompt", 12, seed))).0)
+        .collect();
+    let crowded =
+        engine(|settings| (settings.sequences, settings.queue, settings.threads) = (3, 6, 2));
+    let events: Vec<_> =
+        (0..6).map(|seed| submit(&crowded, request("the same prompt", 12, seed))).collect();
+    for (seed, events) in events.iter().enumerate() {
+        assert_eq!(answer(events).0, expected[seed], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_stop_string_ends_the_answer_and_is_not_part_of_it() {
+    let engine = engine(|_| {});
+    let (_, text, _) = answer(&submit(&engine, request("stop", 24, 3)));
+    let stop: String = text.chars().skip(6).take(2).collect();
+    let mut stopping = request("stop", 24, 3);
+    stopping.stop = vec!["never in there".into(), stop.as_str().into()];
+    let (_, stopped, end) = answer(&submit(&engine, stopping));
+    assert_eq!(end.reason, FinishReason::StopString(1), "seed 3");
+    assert_eq!(stopped, text.split(&stop).next().unwrap());
+}
+
+#[test]
+fn an_end_token_ends_the_answer() {
+    let mut ending = request("end", 24, 0);
+    ending.sampling = Sampling::greedy();
+    ending.sampling.logit_bias = [(crate::tiny::END, 100.0)].into();
+    let engine = engine(|_| {});
+    let (ids, _, end) =
+        answer(&submit(&engine, GenerationRequest { ignore_end: false, ..ending.clone() }));
+    assert_eq!((ids, end.reason), (vec![crate::tiny::END], FinishReason::EndToken));
+    assert_eq!(answer(&submit(&engine, ending)).0.len(), 24);
+}
+
+#[test]
+fn sequences_take_turns() {
+    let engine = engine(|_| {});
+    let (sender, owners) = channel();
+    let (open, gate) = channel::<()>();
+    let tokens = |owner: char, sender: Sender<char>, gate: Option<Receiver<()>>| {
+        Box::new(move |event: Event| {
+            match event {
+                // The first waits at its start, so that the second is queued before it goes on.
+                Event::Started { .. } => gate.iter().for_each(|gate| gate.recv().unwrap()),
+                Event::Token(_) => sender.send(owner).unwrap(),
+                Event::Finished(_) | Event::Failed(_) => {}
+            }
+            ControlFlow::Continue(())
+        })
+    };
+    engine.submit(request("a", 5, 0), tokens('a', sender.clone(), Some(gate))).unwrap();
+    engine.submit(request("b", 5, 0), tokens('b', sender, None)).unwrap();
+    open.send(()).unwrap();
+    assert_eq!(owners.iter().collect::<String>(), "ababababab");
+}
+
+#[test]
+fn refuses_a_request_when_the_queue_is_full_and_accepts_one_when_it_is_not() {
+    let engine = engine(|settings| (settings.sequences, settings.queue) = (1, 1));
+    let (sender, events) = channel();
+    let (open, gate) = channel();
+    engine.submit(request("first", 2, 0), sink(sender, Some(gate))).unwrap();
+    // Once the first has started it has left the queue, and it stays until the gate opens.
+    assert!(matches!(events.recv(), Ok(Event::Started { .. })));
+    let second = submit(&engine, request("second", 2, 0));
+    let (sender, nothing) = channel();
+    let refused = engine.submit(request("third", 2, 0), sink(sender, None));
+    assert_eq!(refused, Err(EngineError::Overloaded { capacity: 1 }));
+    assert_eq!(nothing.iter().count(), 0);
+    (0..4).for_each(|_| open.send(()).unwrap());
+    assert_eq!(answer(&second).2.usage.completion, 2);
+}
+
+#[test]
+fn a_sink_that_breaks_gets_nothing_more() {
+    let engine = engine(|_| {});
+    let (sender, events) = channel();
+    let breaking = move |event: Event| {
+        let stop = matches!(event, Event::Token(_));
+        sender.send(event).unwrap();
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    engine.submit(request("cancel me", 100, 0), Box::new(breaking)).unwrap();
+    assert_eq!(events.iter().count(), 2);
+}
+
+#[test]
+fn a_request_cancelled_in_the_queue_never_starts() {
+    struct Cancelled(Sender<Event>);
+    impl Sink for Cancelled {
+        fn event(&mut self, event: Event) -> ControlFlow<()> {
+            self.0.send(event).unwrap();
+            ControlFlow::Continue(())
+        }
+        fn is_cancelled(&self) -> bool {
+            true
+        }
+    }
+    let (sender, events) = channel();
+    engine(|_| {}).submit(request("a", 100, 0), Box::new(Cancelled(sender))).unwrap();
+    assert_eq!(events.iter().count(), 0);
+}
+
+#[test]
+fn dropping_the_engine_fails_what_is_in_progress() {
+    let engine = engine(|_| {});
+    let (sender, events) = channel();
+    let (open, gate) = channel();
+    engine.submit(request("a", 100, 0), sink(sender, Some(gate))).unwrap();
+    assert!(matches!(events.recv(), Ok(Event::Started { .. })));
+    let dropped = std::thread::spawn(move || drop(engine));
+    // The gate lets single steps through until the engine notices that its handle is gone.
+    let last = loop {
+        let _ = open.send(());
+        match events.recv() {
+            Ok(Event::Token(_)) => {}
+            Ok(last) => break last,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let _ = open.send(());
+    dropped.join().unwrap();
+    assert!(matches!(last, Event::Failed(EngineError::Stopped) | Event::Finished(_)), "{last:?}");
+}
+
+#[test]
+fn a_prompt_that_fills_the_context_is_accepted_and_a_longer_one_refused() {
+    let engine = engine(|_| {});
+    let (sender, _events) = channel();
+    let prompt = "x".repeat(CONTEXT - 1);
+    assert_eq!(engine.submit(request(&prompt, 1, 0), sink(sender.clone(), None)), Ok(()));
+    let error = EngineError::ContextLength { prompt: 127, completion: 2, context: 128 };
+    assert_eq!(engine.submit(request(&prompt, 2, 0), sink(sender, None)), Err(error));
+}
+
+#[test]
+fn refuses_an_empty_prompt_and_an_empty_conversation() {
+    let engine = engine(|_| {});
+    for input in [Input::Text("".into()), Input::Chat(Vec::new())] {
+        let (sender, _events) = channel();
+        let refused = engine.submit(GenerationRequest::new(input, 0), sink(sender, None));
+        assert_eq!(refused, Err(EngineError::EmptyPrompt));
+    }
+}
+
+#[test]
+fn a_conversation_goes_through_the_template() {
+    let engine = engine(|_| {});
+    let chat = |role: &str| {
+        let message = ChatMessage { role: role.to_owned(), content: "abc".into() };
+        let mut request = request("", 1, 0);
+        request.input = Input::Chat(vec![message]);
+        request
+    };
+    // <start>, "ab" as one token, "c", <end>, <start>.
+    assert_eq!(answer(&submit(&engine, chat("user"))).2.usage.prompt, 5);
+    let (sender, _events) = channel();
+    let refused = engine.submit(chat("nobody"), sink(sender, None));
+    let error = TemplateError::Refused { message: "no".into() };
+    assert_eq!(refused, Err(EngineError::Template(error)));
+}
+
+#[test]
+fn names_of_control_tokens_are_parsed_or_text_as_asked() {
+    let engine = engine(|_| {});
+    assert_eq!(engine.tokenize("a<end>", SpecialTokens::Parse), Ok(vec![97, crate::tiny::END]));
+    assert_eq!(engine.tokenize("a<end>", SpecialTokens::AsText).map(|ids| ids.len()), Ok(6));
+}
+
+#[test]
+fn log_probabilities_come_with_as_many_alternatives_as_asked_for() {
+    let mut asked = request("top", 1, 0);
+    asked.sampling = Sampling::greedy();
+    asked.top_logprobs = 3;
+    let tokens: Vec<_> = submit(&engine(|_| {}), asked)
+        .iter()
+        .filter_map(|event| if let Event::Token(token) = event { Some(token) } else { None })
+        .collect();
+    assert_eq!(tokens[0].top.len(), 3);
+    assert_eq!((tokens[0].top[0].id, tokens[0].top[0].logprob), (tokens[0].id, tokens[0].logprob));
+    assert!(tokens[0].top[0].logprob >= tokens[0].top[1].logprob);
+}
+
+#[test]
+fn refuses_settings_out_of_range() {
+    let settings = Settings { queue: 0, ..Settings::default() };
+    let error = LoadError::Setting {
+        setting: "queue",
+        found: "0".to_owned(),
+        expected: "1 to 65536".to_owned(),
+    };
+    assert_eq!(LocalEngine::load(&Tiny::new().encode(), &settings).err(), Some(error));
+}

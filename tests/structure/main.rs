@@ -44,7 +44,8 @@ const ARROWS: [(&str, &[&str]); 7] = [
 #[test]
 fn packages_link_only_along_the_arrows() {
     let metadata = metadata();
-    let members: BTreeSet<_> = metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
+    let members: BTreeSet<_> =
+        metadata.workspace_packages().iter().map(|p| p.name.to_string()).collect();
     let known: BTreeSet<_> = ARROWS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(members, known, "a member without arrows, or arrows without a member");
     for (name, allowed) in ARROWS {
@@ -62,7 +63,8 @@ fn packages_link_only_along_the_arrows() {
 /// What each shipped binary links, by name, development dependencies left out.
 fn linked(metadata: &Metadata, from: &str) -> BTreeSet<String> {
     let resolve = metadata.resolve.as_ref().expect("a resolved graph");
-    let nodes: BTreeMap<&PackageId, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
+    let nodes: BTreeMap<&PackageId, _> =
+        resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let start = metadata.packages.iter().find(|p| p.name.as_str() == from).expect("a package");
     let (mut seen, mut queue) = (BTreeSet::new(), vec![&start.id]);
     while let Some(id) = queue.pop() {
@@ -98,13 +100,24 @@ const CRYPTO_EXCEPTIONS: [&str; 5] = ["hpke", "ml-kem", "x-wing", "aes-gcm", "x2
 #[test]
 fn ring_is_the_one_crypto_stack_but_for_listed_exceptions() {
     let metadata = metadata();
-    let banned = ["openssl", "openssl-sys", "aws-lc-rs", "aws-lc-sys", "native-tls", "boring", "mbedtls"];
+    let banned =
+        ["openssl", "openssl-sys", "aws-lc-rs", "aws-lc-sys", "native-tls", "boring", "mbedtls"];
     for package in &metadata.packages {
         assert!(!banned.contains(&package.name.as_str()), "{} is a second stack", package.name);
     }
     let primitives = [
-        "aes-gcm", "chacha20poly1305", "x25519-dalek", "ed25519-dalek", "p256", "p384", "rsa", "hpke", "ml-kem",
-        "x-wing", "orion", "libsodium-sys",
+        "aes-gcm",
+        "chacha20poly1305",
+        "x25519-dalek",
+        "ed25519-dalek",
+        "p256",
+        "p384",
+        "rsa",
+        "hpke",
+        "ml-kem",
+        "x-wing",
+        "orion",
+        "libsodium-sys",
     ];
     for shipped in SHIPPED {
         let linked = linked(&metadata, shipped);
@@ -127,20 +140,38 @@ fn every_dependency_comes_from_the_registry_or_this_tree() {
 }
 
 const LICENCES: [&str; 13] = [
-    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "0BSD", "Unlicense", "BSL-1.0",
-    "MPL-2.0", "Unicode-3.0", "CDLA-Permissive-2.0", "CC0-1.0",
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "0BSD",
+    "Unlicense",
+    "BSL-1.0",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "CDLA-Permissive-2.0",
+    "CC0-1.0",
 ];
 
 /// True when an SPDX expression can be kept by choosing only allowed licences.
 fn keeps(expression: &str) -> bool {
-    let flat = expression.replace(['(', ')'], " ").replace('/', " OR ").replace(" WITH LLVM-exception", "");
+    let flat = expression
+        .replace(['(', ')'], " ")
+        .replace('/', " OR ")
+        .replace(" WITH LLVM-exception", "");
     let choices = |part: &str| part.split(" OR ").any(|licence| LICENCES.contains(&licence.trim()));
     flat.split(" AND ").all(choices)
 }
 
 #[test]
 fn every_licence_is_one_that_can_be_kept() {
-    assert!(keeps("MIT OR AGPL-3.0") && !keeps("MIT AND AGPL-3.0") && keeps("(MIT OR Apache-2.0) AND Unicode-3.0"));
+    assert!(
+        keeps("MIT OR AGPL-3.0")
+            && !keeps("MIT AND AGPL-3.0")
+            && keeps("(MIT OR Apache-2.0) AND Unicode-3.0")
+    );
     for package in &metadata().packages {
         let licence = package.license.as_deref().unwrap_or("none");
         let by_file = licence == "none" && package.license_file.is_some();
@@ -155,7 +186,11 @@ fn flags_that_weaken_a_check_begin_with_danger() {
     for path in sources() {
         let text = fs::read_to_string(&path).expect("a source file");
         for weak in ["--insecure", "--skip-", "--no-verify", "--allow-"] {
-            assert!(!text.contains(weak) || path.ends_with("structure/main.rs"), "{weak} in {}", path.display());
+            assert!(
+                !text.contains(weak) || path.ends_with("structure/main.rs"),
+                "{weak} in {}",
+                path.display()
+            );
         }
         simulated += usize::from(text.contains("danger_accept_simulated"));
     }

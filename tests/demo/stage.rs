@@ -1,0 +1,71 @@
+//! Sets the stage: the model in private memory, a vendor, a node, a gateway.
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use anyhow::{Context, Result};
+use sealroom_attestation::manifest::Manifest;
+use sealroom_enclave::{Node, Weights, boot};
+use sealroom_engine::{Engine, LocalEngine, Settings, default_model};
+use sealroom_gateway::{
+    connect::{self, Connect},
+    session::RelyingParty,
+};
+use sealroom_tests::{
+    attacks::{Ground, change_one_bit},
+    clock::MovableClock,
+    world,
+};
+use tokio::net::TcpListener;
+
+/// A node and a gateway that verified it.
+pub(crate) struct Stage {
+    pub(crate) ground: Ground,
+    pub(crate) node: Node,
+    pub(crate) connect: Connect,
+}
+
+impl Stage {
+    pub(crate) async fn set(path: &Path) -> Result<Self> {
+        let path = path.to_owned();
+        let (engine, manifest) = tokio::task::spawn_blocking(move || load(&path)).await??;
+        boot::self_test(engine.as_ref()).await.context("testing the engine")?;
+        let chip = world::chip(world::seed());
+        let ground = Ground { chip: chip.clone(), engine, manifest, other_weights: None };
+        let machine =
+            world::Machine::new(chip, Arc::clone(&ground.engine), ground.manifest.clone())?;
+        let clock = machine.clock.clone();
+        let node = machine.boot().await?;
+        let connect = gateway(&ground, &clock, node.address()).await?;
+        Ok(Self { ground, node, connect })
+    }
+
+    pub(crate) async fn strike(self) {
+        self.connect.shutdown().await;
+        self.node.shutdown().await;
+    }
+}
+
+async fn gateway(ground: &Ground, clock: &MovableClock, node: SocketAddr) -> Result<Connect> {
+    let trust = world::trust(&ground.chip, &ground.manifest);
+    let party: RelyingParty = world::party(trust, clock);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("binding a loopback port")?;
+    Connect::start(connect::Settings::default(), world::target(node)?, party, listener)
+        .context("starting the gateway")
+}
+
+/// The model into private memory, hashed on the way, and an engine on it.
+pub(crate) fn load(path: &Path) -> Result<(Arc<dyn Engine>, Manifest)> {
+    let weights = Weights::copy_in(path, None).context("reading the model")?;
+    let engine =
+        LocalEngine::load(weights.bytes(), &Settings::default()).context("loading the model")?;
+    let manifest = boot::manifest(default_model::NAME, weights.file(), engine.card());
+    Ok((Arc::new(engine), manifest))
+}
+
+/// The attack's model: one bit of the file changed, everything else the same.
+pub(crate) fn load_changed(path: &Path) -> Result<(Arc<dyn Engine>, Manifest)> {
+    let folder = tempfile::tempdir().context("creating a folder for the changed model")?;
+    let copy = folder.path().join(default_model::FILE_NAME);
+    change_one_bit(path, &copy)?;
+    load(&copy)
+}

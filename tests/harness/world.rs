@@ -1,0 +1,131 @@
+//! A vendor, machines with its chips, and a relying party that trusts exactly that vendor's root.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::{Context, Result};
+use axum::Router;
+use ring::rand::{SecureRandom, SystemRandom};
+use sealroom_attestation::{
+    cbor::Item,
+    manifest::Manifest,
+    node::Freshness,
+    snp::{Anchors, Endorsements},
+};
+use sealroom_enclave::{Config, Keys, Node, Parts, State, SystemEntropy};
+use sealroom_engine::Engine;
+use sealroom_forge::{Fake, FakeSnp};
+use sealroom_gateway::session::{RelyingParty, Target};
+use sealroom_verifier::{Policy, Trust};
+use tokio::net::TcpListener;
+
+use crate::{clock::MovableClock, hardware};
+
+/// What a node does to requests and responses after TLS: nothing, unless an attack needs it.
+pub type Wrap = Box<dyn FnOnce(Router, Arc<State>) -> Router + Send>;
+
+/// One machine, before it boots. Every field is one thing that an attack may change.
+pub struct Machine {
+    /// The chip, its firmware and the guest's launch.
+    pub chip: FakeSnp,
+    /// The keys that the boot will use.
+    pub keys: Keys,
+    /// What it says it serves.
+    pub manifest: Manifest,
+    /// What answers.
+    pub engine: Arc<dyn Engine>,
+    /// The host's clock.
+    pub clock: MovableClock,
+    /// What stands between TLS and the node's own handlers.
+    pub wrap: Option<Wrap>,
+}
+
+/// A seed for a forged vendor: random, so that no two runs share a root.
+///
+/// # Panics
+/// When the system has no randomness.
+#[must_use]
+pub fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    SystemRandom::new().fill(&mut seed).expect("the system has randomness");
+    seed
+}
+
+/// A chip of a forged vendor that runs the simulated image.
+#[must_use]
+pub fn chip(seed: [u8; 32]) -> FakeSnp {
+    Fake::snp(seed).measurement(hardware::MEASUREMENT.0)
+}
+
+impl Machine {
+    /// A machine that behaves.
+    ///
+    /// # Errors
+    /// When keys cannot be made.
+    pub fn new(chip: FakeSnp, engine: Arc<dyn Engine>, manifest: Manifest) -> Result<Self> {
+        let keys = Keys::generate(&SystemEntropy).context("making the node's keys")?;
+        let clock = MovableClock::at_present();
+        Ok(Self { chip, keys, manifest, engine, clock, wrap: None })
+    }
+
+    /// Boots it on a free loopback port.
+    ///
+    /// # Errors
+    /// Those of the boot.
+    pub async fn boot(self) -> Result<Node> {
+        let listener =
+            TcpListener::bind(("127.0.0.1", 0)).await.context("binding a loopback port")?;
+        self.boot_on(listener).await
+    }
+
+    /// Boots it on a listener of the caller's.
+    ///
+    /// # Errors
+    /// Those of the boot.
+    pub async fn boot_on(self, listener: TcpListener) -> Result<Node> {
+        let name = &self.manifest.name;
+        let config = format!("[model]\npath = \"/model.gguf\"\nname = \"{name}\"\n");
+        let parts = Parts {
+            config: Config::from_toml(&config).context("checking the node's configuration")?,
+            keys: self.keys,
+            manifest: self.manifest,
+            engine: self.engine,
+            collector: Arc::new(hardware::SimulatedChip::new(self.chip)),
+            clock: Arc::new(self.clock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let wrap = self.wrap.unwrap_or_else(|| Box::new(|router, _| router));
+        Node::start_with(parts, listener, wrap).await.context("booting the simulated node")
+    }
+}
+
+/// What an enterprise that wants this image and this model would trust, plus the one forged root.
+///
+/// # Panics
+/// When the forge's revocation list is not one, which would be a bug of the forge.
+#[must_use]
+pub fn trust(chip: &FakeSnp, manifest: &Manifest) -> Trust {
+    let forged = chip.sign();
+    let mut policy = Policy::built_in();
+    policy.freshness = Freshness::Hardware;
+    policy.snp.measurements = [("simulated image".to_owned(), hardware::MEASUREMENT)].into();
+    let digest = Manifest::digest(&manifest.encode());
+    policy.models = [(manifest.name.clone(), vec![digest])].into();
+    let mut endorsements = Endorsements::default();
+    endorsements.add_file(&forged.crl).expect("the forge makes a revocation list");
+    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
+    Trust { policy, anchors, endorsements }
+}
+
+/// A relying party with a clock of its own.
+#[must_use]
+pub fn party(trust: Trust, clock: &MovableClock) -> RelyingParty {
+    RelyingParty::new(trust).with_clock(Arc::new(clock.clone()))
+}
+
+/// Where a node or an attacker listens.
+///
+/// # Errors
+/// Never for a loopback address.
+pub fn target(address: SocketAddr) -> Result<Target> {
+    Target::from_url(&format!("https://{address}")).context("naming a loopback address")
+}

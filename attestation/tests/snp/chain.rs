@@ -197,6 +197,10 @@ fn refuses_revoked_certificates_and_lists_that_do_not_count() {
     let seven =
         fake().authority(|ask| ask.serial = vec![7]).crl(|crl| crl.revoked = vec![vec![0, 7]]);
     refuses(list(seven), "snp.crl.revoked", revoked("SEV-Genoa"));
+    // The sign byte of an INTEGER is not part of the number.
+    let high =
+        fake().authority(|ask| ask.serial = vec![0x80]).crl(|crl| crl.revoked = vec![vec![0x80]]);
+    refuses(list(high), "snp.crl.revoked", revoked("SEV-Genoa"));
     let provider = fake()
         .vlek()
         .authority(|asvk| asvk.serial = vec![7])

@@ -54,6 +54,7 @@ Then point any OpenAI client at it:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the OpenAI interface on loopback, in front of one verified node.
+    #[command(after_help = AFTER_HELP)]
     Connect(Box<ConnectArguments>),
     /// Print completions for a shell.
     Completions {

@@ -121,6 +121,7 @@ fn internal() -> Refusal {
 
 async fn exchange(endpoint: &Endpoint, request: &InnerRequest) -> Result<Response, Refusal> {
     let answer = endpoint.keeper.exchange(request).await.map_err(|error| Refusal::from(&error))?;
+    let simulated = answer.session().accepted().verdict().simulated();
     let mut response = if answer.is_stream() {
         let mut response = Response::new(Body::from_stream(events(answer)));
         let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
@@ -131,6 +132,10 @@ async fn exchange(endpoint: &Endpoint, request: &InnerRequest) -> Result<Respons
     };
     let id = HeaderValue::from_str(&request.id().to_string()).expect("base64url is visible ASCII");
     response.headers_mut().insert("x-request-id", id);
+    if simulated {
+        // A program that never shows a page to anybody is told all the same.
+        response.headers_mut().insert("sealroom-simulated", HeaderValue::from_static("SIMULATED"));
+    }
     Ok(response)
 }
 

@@ -134,6 +134,7 @@ pub(super) fn key_name(session: &Session) -> &'static str {
 #[derive(Serialize)]
 struct Health {
     status: &'static str,
+    simulated: bool,
     boot_id: Option<String>,
     check: Option<&'static str>,
 }
@@ -143,11 +144,14 @@ pub(super) async fn health(State(endpoint): State<Arc<Endpoint>>) -> Response {
     let (code, health) = match endpoint.keeper.session().await {
         Ok(session) => {
             let boot_id = Some(session.boot_id().to_string());
-            (StatusCode::OK, Health { status: "ok", boot_id, check: None })
+            let simulated = session.accepted().verdict().simulated();
+            (StatusCode::OK, Health { status: "ok", simulated, boot_id, check: None })
         }
         Err(error) => {
             let check = Some(error.check());
-            (StatusCode::SERVICE_UNAVAILABLE, Health { status: "no session", boot_id: None, check })
+            let simulated = error.verdict().is_some_and(Verdict::simulated);
+            let health = Health { status: "no session", simulated, boot_id: None, check };
+            (StatusCode::SERVICE_UNAVAILABLE, health)
         }
     };
     (code, Json(health)).into_response()

@@ -55,6 +55,7 @@ async fn streams_and_bodies_pass_through() {
         (status, &headers["content-type"]),
         (StatusCode::OK, &"application/json".parse().expect("a value"))
     );
+    assert_eq!(headers["sealroom-simulated"], "SIMULATED");
     assert!(headers.contains_key("sealroom-receipt") && headers.contains_key("sealroom-boot-id"));
     assert!(body.starts_with("{\"choices\""), "{body}");
     endpoint.shutdown().await;

@@ -1,1 +1,10 @@
-//! sealroom-enclave
+//! The node: answers sealed prompts inside a confidential VM and shows what it is.
+//!
+//! A prompt travels: TLS → the seal is opened in memory that wipes itself → the engine → events
+//! are padded and sealed → a receipt is signed. A quote travels: the keys of this boot → statement →
+//! collector → bundle → bound to one session.
+//!
+//! What is absent on purpose: no key or prompt is written to disk or to a log, no request is taken without
+//! unexpired evidence, nothing inside can simulate hardware.
+
+pub mod memory;

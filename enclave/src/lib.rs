@@ -7,4 +7,10 @@
 //! What is absent on purpose: no key or prompt is written to disk or to a log, no request is taken without
 //! unexpired evidence, nothing inside can simulate hardware.
 
+mod clock;
+mod entropy;
 pub mod memory;
+#[cfg(test)]
+mod mock;
+pub use clock::{Clock, SystemClock};
+pub use entropy::{Entropy, SystemEntropy};

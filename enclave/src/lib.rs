@@ -2,15 +2,17 @@
 //!
 //! A prompt travels: TLS → the seal is opened in memory that wipes itself → the engine → events
 //! are padded and sealed → a receipt is signed. A quote travels: the keys of this boot → statement →
-//! collector → bundle → bound to one session.
+//! [`Collector`] → bundle → bound to one session.
 //!
 //! What is absent on purpose: no key or prompt is written to disk or to a log, no request is taken without
 //! unexpired evidence, nothing inside can simulate hardware.
 
 mod clock;
+pub mod collect;
 mod entropy;
 pub mod memory;
 #[cfg(test)]
 mod mock;
 pub use clock::{Clock, SystemClock};
+pub use collect::{CollectError, Collector};
 pub use entropy::{Entropy, SystemEntropy};

@@ -10,9 +10,13 @@
 mod clock;
 pub mod collect;
 mod entropy;
+mod keys;
 pub mod memory;
 #[cfg(test)]
 mod mock;
+mod weights;
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};
 pub use entropy::{Entropy, SystemEntropy};
+pub use keys::{Keys, KeysError, Leaf};
+pub use weights::{Weights, WeightsError};

@@ -10,10 +10,12 @@
 mod clock;
 pub mod collect;
 mod entropy;
+mod kem;
 mod keys;
 pub mod memory;
 #[cfg(test)]
 mod mock;
+mod receipts;
 mod weights;
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};

@@ -1,6 +1,6 @@
 //! The node: answers sealed prompts inside a confidential VM and shows what it is.
 //!
-//! A prompt travels: TLS → the seal is opened in memory that wipes itself → the engine → events
+//! A prompt travels: TLS ([`serve`]) → the seal is opened in memory that wipes itself → the engine → events
 //! are padded and sealed → a receipt is signed. A quote travels: the keys of this boot → statement →
 //! [`Collector`] → bundle → bound to one session.
 //!
@@ -16,6 +16,7 @@ pub mod memory;
 #[cfg(test)]
 mod mock;
 mod receipts;
+pub mod serve;
 mod weights;
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};

@@ -9,6 +9,7 @@
 
 mod clock;
 pub mod collect;
+pub mod config;
 mod entropy;
 mod kem;
 mod keys;
@@ -20,6 +21,7 @@ pub mod serve;
 mod weights;
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};
+pub use config::{Config, ConfigError};
 pub use entropy::{Entropy, SystemEntropy};
 pub use keys::{Keys, KeysError, Leaf};
 pub use weights::{Weights, WeightsError};

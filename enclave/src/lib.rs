@@ -11,6 +11,7 @@ mod clock;
 pub mod collect;
 pub mod config;
 mod entropy;
+mod evidence;
 mod kem;
 mod keys;
 pub mod memory;

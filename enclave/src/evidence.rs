@@ -1,5 +1,333 @@
 //! The node's evidence: collected with each epoch of KEM keys, bound to one session on demand.
+//!
+//! Keys and the statement that commits to them are exchanged together: an epoch begins to count when a
+//! quote over it is there, so cached evidence always names the current keys.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sealroom_attestation::binder::{Channel, Session};
+use sealroom_attestation::cbor::Item;
+use sealroom_attestation::digests::{
+    BootId, ConfigDigest, IdentityKey, LeafDigest, ManifestDigest, ReceiptKey,
+};
+use sealroom_attestation::endpoints::ChannelKind;
+use sealroom_attestation::evidence::{Binder, Bundle, Hardware};
+use sealroom_attestation::seal::{CompleteRequest, FreshRequest, KeyError, KeySet, ReplayError};
+use sealroom_attestation::statement::{QuoteFreshness, Statement};
+
+use crate::clock::Clock;
+use crate::collect::{CollectError, Collector};
+use crate::entropy::Entropy;
+use crate::kem::Epoch;
+use crate::keys::Keys;
 
 mod waiting;
 
 pub(crate) use waiting::{Asked, Batch, Waiting};
+
+/// What a node commits to for one boot.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) identity: IdentityKey,
+    pub(crate) receipt_key: ReceiptKey,
+    pub(crate) leaf: LeafDigest,
+    pub(crate) manifest: Vec<u8>,
+    pub(crate) manifest_digest: ManifestDigest,
+    pub(crate) config: Vec<u8>,
+    pub(crate) config_digest: ConfigDigest,
+    pub(crate) lifetime: Duration,
+}
+
+/// Why there is no new evidence.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// The hardware did not sign.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// No keys could be drawn.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The task that talks to the hardware was ended.
+    #[error("the collection was interrupted")]
+    Interrupted,
+}
+
+/// Evidence without a binder, and the keys it commits to.
+#[derive(Debug)]
+pub(crate) struct Cached {
+    pub(crate) epoch: Arc<Epoch>,
+    pub(crate) statement: Statement,
+    encoded: Vec<u8>,
+    hardware: Hardware,
+    bundle: Arc<[u8]>,
+    collected: Duration,
+}
+
+/// Everything that evidence is made of.
+pub(crate) struct Evidence {
+    facts: Facts,
+    boot_id: BootId,
+    device: Device,
+    live: Mutex<Live>,
+    pub(crate) waiting: Waiting,
+}
+
+struct Live {
+    current: Arc<Cached>,
+    previous: Option<Arc<Epoch>>,
+}
+
+impl Evidence {
+    /// Draws the keys of epoch 0 and collects the first evidence.
+    pub(crate) async fn first(
+        facts: Facts,
+        collector: Arc<dyn Collector>,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Self, EvidenceError> {
+        let device = Device::new(collector);
+        let epoch = Arc::new(Epoch::generate(0, clock.monotonic(), entropy)?);
+        let current = Arc::new(device.cached(&facts, epoch, clock).await?);
+        let boot_id = current.statement.boot_id();
+        let live = Mutex::new(Live { current, previous: None });
+        Ok(Self { facts, boot_id, device, live, waiting: Waiting::default() })
+    }
+
+    pub(crate) const fn boot_id(&self) -> BootId {
+        self.boot_id
+    }
+
+    pub(crate) const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The cached evidence with the current keys.
+    pub(crate) fn current(&self) -> Arc<Cached> {
+        Arc::clone(&self.lock().current)
+    }
+
+    /// Begins the next epoch, with evidence over it.
+    pub(crate) async fn rotate(
+        &self,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<(), EvidenceError> {
+        let number = self.current().epoch.number().saturating_add(1);
+        let epoch = Arc::new(Epoch::generate(number, clock.monotonic(), entropy)?);
+        let next = Arc::new(self.device.cached(&self.facts, epoch, clock).await?);
+        let mut live = self.lock();
+        let last = std::mem::replace(&mut live.current, next);
+        live.previous = Some(Arc::clone(&last.epoch));
+        Ok(())
+    }
+
+    /// Collects evidence over the current epoch again.
+    pub(crate) async fn refresh(&self, clock: &dyn Clock) -> Result<(), EvidenceError> {
+        let epoch = Arc::clone(&self.current().epoch);
+        let next = Arc::new(self.device.cached(&self.facts, epoch, clock).await?);
+        self.lock().current = next;
+        Ok(())
+    }
+
+    /// Lets go of keys whose time is over. Nothing else holds them but requests being received.
+    pub(crate) fn expire(&self, now: Duration) {
+        let mut live = self.lock();
+        if live.previous.as_ref().is_some_and(|epoch| !epoch.is_accepted(now)) {
+            live.previous = None;
+        }
+    }
+
+    /// The keys that requests may be sealed to now.
+    pub(crate) fn key_set(&self, now: Duration) -> KeySet {
+        let epochs = self.accepted(now);
+        let keys = epochs.iter().flat_map(|epoch| epoch.keys().iter().cloned()).collect();
+        KeySet::new(keys).expect("neighbouring epochs share no key id")
+    }
+
+    /// Inserts the request in its key's replay set; `None` when its key has died meanwhile.
+    pub(crate) fn admit(
+        &self,
+        request: CompleteRequest,
+        now: Duration,
+    ) -> Option<Result<FreshRequest, ReplayError>> {
+        let mut request = request;
+        for epoch in self.accepted(now) {
+            match epoch.admit(request) {
+                Ok(admitted) => return Some(admitted),
+                Err(other) => request = other,
+            }
+        }
+        None
+    }
+
+    fn accepted(&self, now: Duration) -> Vec<Arc<Epoch>> {
+        let live = self.lock();
+        let epochs = [Some(&live.current.epoch), live.previous.as_ref()];
+        epochs.into_iter().flatten().filter(|epoch| epoch.is_accepted(now)).cloned().collect()
+    }
+
+    /// Binds the cached statement to one session by the identity's signature.
+    pub(crate) fn live(&self, asked: &Asked, keys: &Keys) -> Vec<u8> {
+        let current = self.current();
+        let session = asked.session(self.facts.leaf, &current.epoch);
+        let statement = Statement::digest(&current.encoded);
+        let message = session.live_message(&self.boot_id, &statement);
+        let binder = Binder::Signature(keys.sign_as_identity(&message));
+        self.facts.bundle(&current.encoded, &current.hardware, &current.epoch, binder)
+    }
+
+    /// One quote for everybody who waits. Returns the error for all of them alike.
+    pub(crate) async fn serve_waiting(&self, clock: &dyn Clock) {
+        while let Some(waiters) = self.waiting.take() {
+            let epoch = Arc::clone(&self.current().epoch);
+            let sessions =
+                waiters.iter().map(|waiter| waiter.asked.session(self.facts.leaf, &epoch));
+            let leaves = sessions.map(|session| session.leaf(&self.boot_id)).collect();
+            let batch = self.device.batch(&self.facts, epoch, leaves, clock).await;
+            match batch {
+                Ok(batch) => waiting::answer(waiters, &Arc::new(batch)),
+                // Their ends of the channels close with the waiters; each request says not-ready.
+                Err(error) => {
+                    tracing::warn!(reason = %error, "no hardware evidence for those who wait")
+                }
+            }
+        }
+    }
+
+    /// The bundle for one session of a batch.
+    pub(crate) fn bundle_of(&self, batch: &Batch, index: usize) -> Vec<u8> {
+        let path = batch.tree.path(index);
+        let binder = Binder::Path { index: index as u64, path };
+        self.facts.bundle(&batch.statement, &batch.hardware, &batch.epoch, binder)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cached {
+    /// The bundle without a binder.
+    pub(crate) fn bundle(&self) -> &Arc<[u8]> {
+        &self.bundle
+    }
+
+    /// Whether the claimed lifetime is still running, by both clocks.
+    pub(crate) fn is_unexpired(&self, clock: &dyn Clock) -> bool {
+        let Statement { issued_at, expires_at, .. } = self.statement;
+        let lifetime = expires_at.0.saturating_sub(issued_at.0);
+        let age = clock.monotonic().saturating_sub(self.collected).as_secs();
+        self.statement.window().contains(clock.wall()) && age <= lifetime
+    }
+
+    /// Whether so much of the lifetime is over that new evidence should be collected.
+    pub(crate) fn is_stale(&self, clock: &dyn Clock, lifetime: Duration) -> bool {
+        let age = clock.monotonic().saturating_sub(self.collected);
+        age >= lifetime * 3 / 4 || !self.is_unexpired(clock)
+    }
+}
+
+impl Asked {
+    fn session(&self, leaf: LeafDigest, epoch: &Epoch) -> Session {
+        let channel = match (self.kind, self.exporter) {
+            (ChannelKind::Tls, exporter) => Channel::TlsServer { exporter, leaf },
+            (ChannelKind::Kem, _) => Channel::Kem { keys: epoch.digest() },
+        };
+        Session { nonce: self.nonce, channel, context: Vec::new() }
+    }
+}
+
+impl Facts {
+    fn statement(&self, epoch: &Epoch, freshness: QuoteFreshness, clock: &dyn Clock) -> Statement {
+        let issued_at = clock.wall();
+        Statement {
+            identity: self.identity,
+            receipt_key: self.receipt_key,
+            leaf: self.leaf,
+            kem: epoch.digest(),
+            kem_epoch: epoch.number(),
+            gpus: None,
+            manifest: self.manifest_digest,
+            config: self.config_digest,
+            freshness,
+            issued_at,
+            expires_at: issued_at.plus(self.lifetime.as_secs()),
+        }
+    }
+
+    fn bundle(
+        &self,
+        statement: &[u8],
+        hardware: &Hardware,
+        epoch: &Epoch,
+        binder: Binder,
+    ) -> Vec<u8> {
+        let bundle = Bundle {
+            statement: statement.to_vec(),
+            hardware: hardware.clone(),
+            gpus: Vec::new(),
+            kem_keys: epoch.list().to_vec(),
+            manifest: self.manifest.clone(),
+            config: self.config.clone(),
+            binder,
+        };
+        bundle.encode()
+    }
+}
+
+/// The hardware: one quote in flight.
+struct Device {
+    collector: Arc<dyn Collector>,
+    /// Held by the call itself, which goes on when nobody waits for it any more.
+    in_flight: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Device {
+    fn new(collector: Arc<dyn Collector>) -> Self {
+        Self { collector, in_flight: Arc::default() }
+    }
+
+    async fn sign(&self, statement: &[u8]) -> Result<Hardware, EvidenceError> {
+        let turn = Arc::clone(&self.in_flight).lock_owned().await;
+        let report_data = Statement::report_data(statement);
+        let collector = Arc::clone(&self.collector);
+        let collected = tokio::task::spawn_blocking(move || {
+            let collected = collector.collect(&report_data);
+            drop(turn);
+            collected
+        });
+        Ok(collected.await.map_err(|_| EvidenceError::Interrupted)??)
+    }
+
+    async fn cached(
+        &self,
+        facts: &Facts,
+        epoch: Arc<Epoch>,
+        clock: &dyn Clock,
+    ) -> Result<Cached, EvidenceError> {
+        let collected = clock.monotonic();
+        let statement = facts.statement(&epoch, QuoteFreshness::Cached, clock);
+        let encoded = statement.encode();
+        let hardware = self.sign(&encoded).await?;
+        let bundle = facts.bundle(&encoded, &hardware, &epoch, Binder::None).into();
+        Ok(Cached { epoch, statement, encoded, hardware, bundle, collected })
+    }
+
+    async fn batch(
+        &self,
+        facts: &Facts,
+        epoch: Arc<Epoch>,
+        leaves: Vec<sealroom_attestation::digests::TreeHash>,
+        clock: &dyn Clock,
+    ) -> Result<Batch, EvidenceError> {
+        let size = leaves.len() as u64;
+        let tree =
+            sealroom_attestation::binder::Tree::new(leaves).ok_or(EvidenceError::Interrupted)?;
+        let freshness = QuoteFreshness::Tree { root: tree.root(), size };
+        let statement = facts.statement(&epoch, freshness, clock).encode();
+        let hardware = self.sign(&statement).await?;
+        Ok(Batch { epoch, statement, hardware, tree })
+    }
+}

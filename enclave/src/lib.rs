@@ -24,5 +24,6 @@ pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};
 pub use config::{Config, ConfigError};
 pub use entropy::{Entropy, SystemEntropy};
+pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
 pub use weights::{Weights, WeightsError};

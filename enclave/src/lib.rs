@@ -17,6 +17,8 @@ mod keys;
 pub mod memory;
 #[cfg(test)]
 mod mock;
+mod node;
+mod readiness;
 mod receipts;
 pub mod serve;
 mod weights;
@@ -27,3 +29,4 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
 pub use weights::{Weights, WeightsError};
+pub use node::State;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sealroom_attestation::endpoints::deadline;
 
+mod ohttp;
 mod openai;
 mod padding;
 mod problem;

@@ -4,6 +4,7 @@
 
 mod error;
 mod feed;
+mod fields;
 mod writer;
 
 pub(super) use error::ApiError;

@@ -4,6 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 mod inner;
+mod outgoing;
+mod stream;
 
 pub(super) use inner::Inner;
 

@@ -1,0 +1,200 @@
+//! One exchange, from the opened request to the receipt.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealroom_attestation::cbor::Item;
+use sealroom_attestation::digests::{Commitment, KemConfigDigest, RequestDigest};
+use sealroom_attestation::endpoints::{OPENING_TRAILER, RECEIPT_TRAILER};
+use sealroom_attestation::receipt::{
+    Commitments, Finish, Kind, Opening, Receipt, Timing, Usage, commit,
+};
+use sealroom_attestation::seal::bhttp::{Field, ResponseHead};
+use sealroom_attestation::seal::{CompleteRequest, Plaintext, padding};
+
+use super::encode_base64;
+use super::inner::Inner;
+use super::outgoing::{Gone, Sealer, field};
+use crate::entropy;
+use crate::node::State;
+use crate::receipts::{IdRefused, Place};
+use crate::serve::Padding;
+use crate::serve::openai::{self, ApiError, Call, Generation, Parameters, Work};
+
+mod events;
+mod whole;
+
+/// What the receipt of one exchange will say, known before the answer begins.
+pub(super) struct Exchange {
+    state: Arc<State>,
+    arrived: Duration,
+    peer: IpAddr,
+    billing: Option<[u8; 16]>,
+    request_digest: RequestDigest,
+    kem: KemConfigDigest,
+    salt: [u8; 32],
+}
+
+/// What the client sealed, reduced to what the receipt needs of it.
+struct Bound {
+    request_id: [u8; 16],
+    parameters: Commitment,
+    request: Commitment,
+    padding: Padding,
+}
+
+/// How an answer went.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcome {
+    usage: Usage,
+    queue: Duration,
+    first_token: Duration,
+}
+
+impl Exchange {
+    pub(super) fn begin(
+        state: &Arc<State>,
+        arrived: Duration,
+        peer: IpAddr,
+        billing: Option<[u8; 16]>,
+        request: &CompleteRequest,
+    ) -> Self {
+        Self {
+            state: Arc::clone(state),
+            arrived,
+            peer,
+            billing,
+            request_digest: RequestDigest(request.request_digest()),
+            kem: KemConfigDigest(request.config_digest()),
+            salt: entropy::array(state.entropy()),
+        }
+    }
+
+    /// Time since the request arrived.
+    fn elapsed(&self) -> Duration {
+        self.state.clock().monotonic().saturating_sub(self.arrived)
+    }
+
+    fn bind(&self, inner: &Inner, parameters: &Parameters) -> Bound {
+        Bound {
+            request_id: inner.request_id,
+            parameters: commit(Kind::Parameters, &self.salt, &parameters.encode()),
+            request: commit(Kind::Request, &self.salt, &inner.content),
+            padding: inner.padding.stronger(self.state.serving().padding),
+        }
+    }
+
+    /// Signs the receipt, keeps it for the peer that gave the nonce, and returns it in base64url.
+    fn receipt(&self, bound: &Bound, outcome: Outcome, finish: Finish, answer: &[u8]) -> String {
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let signed = self.state.issue_receipt(|sequence| Receipt {
+            boot_id: self.state.boot_id(),
+            sequence,
+            request_id: bound.request_id,
+            request_digest: self.request_digest,
+            billing_nonce: self.billing,
+            kem: self.kem,
+            manifest: self.state.manifest_digest(),
+            usage: outcome.usage,
+            timing: Timing {
+                queue: micros(outcome.queue),
+                first_token: micros(outcome.first_token),
+                total: micros(self.elapsed()),
+            },
+            commitments: Commitments {
+                parameters: bound.parameters,
+                request: bound.request,
+                answer: commit(Kind::Answer, &self.salt, answer),
+                fingerprint: None,
+            },
+            finish,
+            issued_at: self.state.clock().wall(),
+        });
+        if let Some(nonce) = self.billing {
+            let place = Place { peer: self.peer, nonce };
+            self.state.receipts().keep(place, &signed, self.state.clock().monotonic());
+        }
+        encode_base64(&signed)
+    }
+
+    fn trailers(&self, receipt: &str) -> [Field; 2] {
+        let opening = Opening { salt: self.salt, fingerprint: None };
+        [field(RECEIPT_TRAILER, receipt), field(OPENING_TRAILER, &encode_base64(&opening.encode()))]
+    }
+}
+
+/// Answers one admitted request. Whatever happens, what goes out is sealed.
+pub(super) async fn answer(exchange: Exchange, sealer: Sealer, plaintext: Plaintext) {
+    let prepared = prepare(&exchange, &plaintext);
+    drop(plaintext);
+    match prepared {
+        Err(error) => refuse(sealer, &error).await,
+        Ok((bound, Work::Ready(body))) => {
+            let (outcome, finish) = (Outcome::default(), Finish::Stop);
+            // Nobody is left to tell when the client is gone.
+            drop(whole::send(&exchange, &bound, sealer, &body, outcome, finish).await);
+        }
+        Ok((bound, Work::Generate(generation))) => {
+            generate(exchange, bound, sealer, *generation).await;
+        }
+    }
+}
+
+/// Everything that is decided before any work: rules, parameters, and that this id is new.
+fn prepare(exchange: &Exchange, plaintext: &[u8]) -> Result<(Bound, Work), ApiError> {
+    let inner = Inner::decode(plaintext)?;
+    let call = Call { state: &exchange.state, inner: &inner };
+    let (work, parameters) = openai::route(&call)?;
+    let bound = exchange.bind(&inner, &parameters);
+    let now = exchange.state.clock().monotonic();
+    match exchange.state.request_ids().take(bound.request_id, now) {
+        Ok(()) => Ok((bound, work)),
+        Err(IdRefused::Used) => Err(ApiError::id_used()),
+        Err(IdRefused::Full) => Err(ApiError::overloaded()),
+    }
+}
+
+/// Hands the request to the engine and its events to whoever formats them.
+async fn generate(exchange: Exchange, bound: Bound, sealer: Sealer, generation: Generation) {
+    let Generation { request, shape, stream, include_usage } = generation;
+    let (feed, sink) = openai::feed();
+    let engine = Arc::clone(exchange.state.engine());
+    // Rendering and tokenizing take milliseconds: not on a thread that serves connections.
+    let submitted =
+        tokio::task::spawn_blocking(move || engine.submit(request, Box::new(sink))).await;
+    let refused = match submitted {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(openai::engine_error(&exchange.state, &error)),
+        Err(_) => Some(ApiError::internal()),
+    };
+    if let Some(error) = refused {
+        exchange.state.request_ids().give_back(bound.request_id);
+        return refuse(sealer, &error).await;
+    }
+    let id = bound.request_id;
+    let writer =
+        shape.writer(id, exchange.state.clock().wall(), exchange.state.config().model_name());
+    if stream {
+        events::run(&exchange, &bound, sealer, feed, &writer, include_usage).await;
+    } else {
+        whole::run(&exchange, &bound, sealer, feed, &writer).await;
+    }
+}
+
+/// An error inside the seal: no work was done, so there is no receipt.
+async fn refuse(mut sealer: Sealer, error: &ApiError) {
+    tracing::debug!(status = error.status(), "a sealed request was refused");
+    let mut fields = vec![field("content-type", "application/json")];
+    if let Some(seconds) = error.retry_after() {
+        fields.push(field("retry-after", &seconds.to_string()));
+    }
+    let head = ResponseHead { status: error.status(), fields };
+    let sent: Result<(), Gone> = async {
+        sealer.head(&head).await?;
+        sealer.finish(&padding::answer_body(&error.body(), &[]), 0, None).await
+    }
+    .await;
+    // The client is gone: nobody is left to tell.
+    drop(sent);
+}

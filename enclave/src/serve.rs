@@ -1,13 +1,21 @@
 //! Answers requests: TLS, the few endpoints outside the seal, and what is inside it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sealroom_attestation::endpoints::deadline;
+use axum::routing::get;
+use axum::{Extension, Router};
+use sealroom_attestation::endpoints::{self, deadline};
 
+use crate::node::State;
+
+mod evidence;
+mod health;
 mod ohttp;
 mod openai;
 mod padding;
 mod problem;
+mod receipts;
 mod tls;
 
 pub use padding::Padding;
@@ -36,4 +44,16 @@ impl Default for Deadlines {
             body: deadline::BODY,
         }
     }
+}
+
+/// Every endpoint of a node. Anything else is an empty 404 or 405.
+pub(crate) fn router(state: Arc<State>, deadlines: Deadlines) -> Router {
+    let receipt = format!("{}{{nonce}}", endpoints::RECEIPTS);
+    Router::new()
+        .route(endpoints::EVIDENCE, get(evidence::cached).post(evidence::challenge))
+        .route(endpoints::OHTTP_GATEWAY, get(ohttp::keys).post(ohttp::gateway))
+        .route(&receipt, get(receipts::fetch))
+        .route(endpoints::HEALTH, get(health::health))
+        .layer(Extension(deadlines))
+        .with_state(state)
 }

@@ -7,6 +7,7 @@
 //! What is absent on purpose: no key or prompt is written to disk or to a log, no request is taken without
 //! unexpired evidence, nothing inside can simulate hardware.
 
+pub mod boot;
 mod clock;
 pub mod collect;
 pub mod config;
@@ -22,11 +23,12 @@ mod readiness;
 mod receipts;
 pub mod serve;
 mod weights;
+pub use boot::BootError;
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};
 pub use config::{Config, ConfigError};
 pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
+pub use node::{Node, Parts, State};
 pub use weights::{Weights, WeightsError};
-pub use node::State;

@@ -1,0 +1,152 @@
+//! Boot, as a list. What fails stops the node: there is no half-started state.
+
+use std::io;
+use std::sync::Arc;
+
+use sealroom_attestation::manifest::{Manifest, ModelFile};
+use sealroom_engine::{
+    Engine, EngineError, Event, GenerationRequest, Input, LoadError, LocalEngine, ModelCard,
+    Sampling,
+};
+use tokio::net::TcpListener;
+
+use crate::clock::SystemClock;
+use crate::collect::Tsm;
+use crate::config::{Config, Lock};
+use crate::entropy::SystemEntropy;
+use crate::evidence::EvidenceError;
+use crate::keys::{Keys, KeysError};
+use crate::memory::{self, HardenError};
+use crate::node::{Node, Parts};
+use crate::weights::{Weights, WeightsError};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BootError {
+    /// The process could not be closed against its surroundings.
+    #[error("hardening the process: {0}")]
+    Harden(#[from] HardenError),
+    /// Memory must stay out of swap, and could not be locked.
+    #[error("memory could not be locked")]
+    Lock,
+    /// The model file was refused.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The engine refused the model.
+    #[error("loading the model: {0}")]
+    Load(#[from] LoadError),
+    /// The engine gave no token.
+    #[error("the self-test of the engine: {0}")]
+    SelfTest(#[from] EngineError),
+    /// No keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// TLS could not be set up.
+    #[error("setting up TLS: {0}")]
+    Tls(rustls::Error),
+    /// No evidence.
+    #[error("collecting the first evidence: {0}")]
+    Evidence(#[from] EvidenceError),
+    /// The address could not be listened on.
+    #[error("listening: {0}")]
+    Listen(io::Error),
+    /// A step was ended from outside.
+    #[error("boot was interrupted")]
+    Interrupted,
+}
+
+/// Starts a node of this machine: its disk, its engine, its hardware.
+///
+/// # Errors
+/// The first step that failed.
+pub async fn boot(config: Config) -> Result<Node, BootError> {
+    harden(&config)?;
+    let weights = copy_weights(&config).await?;
+    let (engine, file) = start_engine(&config, weights).await?;
+    let manifest = manifest(config.model_name(), &file, engine.card());
+    self_test(&*engine).await?;
+    let entropy = Arc::new(SystemEntropy);
+    let keys = Keys::generate(&*entropy)?;
+    let collector = Arc::new(Tsm::new(config.collector().to_owned()));
+    let clock = Arc::new(SystemClock::new());
+    let listener = TcpListener::bind(config.listen()).await.map_err(BootError::Listen)?;
+    let parts = Parts { config, keys, manifest, engine, collector, clock, entropy };
+    let node = Node::start(parts, listener).await?;
+    tracing::info!(boot_id = %node.boot_id(), "ready");
+    Ok(node)
+}
+
+fn harden(config: &Config) -> Result<(), BootError> {
+    let hardened = memory::harden()?;
+    tracing::info!(locked = hardened.locked, "hardened");
+    match config.lock() {
+        Lock::Required if !hardened.locked => Err(BootError::Lock),
+        Lock::Required | Lock::Try => Ok(()),
+    }
+}
+
+async fn copy_weights(config: &Config) -> Result<Weights, BootError> {
+    let (path, expected) = (config.model_path().to_owned(), config.model_sha256());
+    let copied = tokio::task::spawn_blocking(move || Weights::copy_in(&path, expected)).await;
+    Ok(copied.map_err(|_| BootError::Interrupted)??)
+}
+
+/// The file's bytes are dropped, and so wiped, as soon as the engine has what it needs of them.
+async fn start_engine(
+    config: &Config,
+    weights: Weights,
+) -> Result<(Arc<dyn Engine>, ModelFile), BootError> {
+    let settings = config.engine().clone();
+    let loaded = tokio::task::spawn_blocking(move || {
+        let engine = LocalEngine::load(weights.bytes(), &settings)?;
+        Ok::<_, LoadError>((Arc::new(engine), weights.file().clone()))
+    });
+    let (engine, file) = loaded.await.map_err(|_| BootError::Interrupted)??;
+    Ok((engine, file))
+}
+
+/// What the node commits to as its model: the file as it was hashed, and everything of the engine that
+/// changes answers.
+#[must_use]
+pub fn manifest(name: &str, file: &ModelFile, card: &ModelCard) -> Manifest {
+    Manifest {
+        name: name.to_owned(),
+        files: vec![file.clone()],
+        tokenizer: card.tokenizer_digest.0,
+        template: card.chat_template_digest.map_or([0; 32], |digest| digest.0),
+        engine: card.engine.clone(),
+        build: card.build.clone(),
+        parameters: card.parameters.clone(),
+        adapters: Vec::new(),
+    }
+}
+
+/// One greedy token: an engine that cannot give it must not be offered to anybody.
+///
+/// # Errors
+/// What the engine says, or [`BootError::Interrupted`] when it says nothing.
+pub async fn self_test(engine: &dyn Engine) -> Result<(), BootError> {
+    let (sender, mut events) = tokio::sync::mpsc::unbounded_channel();
+    let request = GenerationRequest {
+        max_tokens: Some(1),
+        sampling: Sampling::greedy(),
+        ..GenerationRequest::new(Input::Text("Hello".into()), 0)
+    };
+    let sink = move |event| match sender.send(event) {
+        Ok(()) => std::ops::ControlFlow::Continue(()),
+        Err(_) => std::ops::ControlFlow::Break(()),
+    };
+    engine.submit(request, Box::new(sink))?;
+    let mut tokens = 0_usize;
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Started { .. } => {}
+            Event::Token(_) => tokens = tokens.saturating_add(1),
+            Event::Finished(_) if tokens == 1 => return Ok(()),
+            Event::Finished(_) => break,
+            Event::Failed(error) => return Err(error.into()),
+        }
+    }
+    Err(BootError::Interrupted)
+}

@@ -1,4 +1,5 @@
-//! What tests bring instead of a machine: clocks that move when told, known randomness, a receipt.
+//! What tests bring instead of a machine: clocks that move when told, known randomness, hardware and an
+//! engine without any, a client.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -12,6 +13,14 @@ use sealroom_attestation::receipt::{Commitments, Finish, Receipt, Timing, Usage}
 
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+
+mod client;
+mod engine;
+mod rig;
+
+pub(crate) use client::{Answer, BILLING, Client, post, seal, seal_with};
+pub(crate) use engine::MockEngine;
+pub(crate) use rig::Rig;
 
 /// 2026-06-01.
 const START: u64 = 1_780_272_000;

@@ -183,3 +183,6 @@ async fn quote(state: Arc<State>, ended: CancellationToken) {
         state.evidence().serve_waiting(state.clock()).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! A node over real connections, with nothing real behind it.
+
+mod connection;

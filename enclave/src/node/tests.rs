@@ -1,3 +1,5 @@
 //! A node over real connections, with nothing real behind it.
 
 mod connection;
+mod evidence;
+mod openai;

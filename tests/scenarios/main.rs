@@ -2,5 +2,6 @@
 
 mod attacks;
 mod connect;
+mod sdk;
 mod secrecy;
 mod support;

@@ -1,5 +1,6 @@
 //! Sealroom beside its peers: one subcommand for each bench, each printing one row per measurement.
 
+mod channel;
 mod tokens;
 
 use clap::{Parser, Subcommand};
@@ -14,6 +15,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// The sealed path on an engine that answers at once, beside plain HTTP.
+    Channel(channel::Arguments),
     /// Token ids and greedy answers of the default model, beside llama.cpp.
     Tokens(tokens::Arguments),
 }
@@ -51,6 +54,7 @@ impl Row {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
+        Bench::Channel(arguments) => channel::run(&arguments),
         Bench::Tokens(arguments) => tokens::run(&arguments),
     }
 }

@@ -157,6 +157,8 @@ where
     while let Some(answered) = asks.join_next().await {
         tokens += answered??;
     }
+    let expected = load.streams * load.tokens;
+    anyhow::ensure!(tokens == expected, "{tokens} tokens of {expected} arrived");
     Ok(Run { tokens: tokens as f64, time: started.elapsed(), cpu: cpu()?.saturating_sub(before) })
 }
 
@@ -233,7 +235,10 @@ fn cpu() -> Result<Duration> {
 
 fn body(tokens: usize) -> Vec<u8> {
     let prompt = "word ".repeat(tokens);
-    json!({ "model": "echo", "prompt": prompt.trim_end(), "stream": true }).to_string().into_bytes()
+    let body = json!({
+        "model": "echo", "prompt": prompt.trim_end(), "max_tokens": tokens, "stream": true,
+    });
+    body.to_string().into_bytes()
 }
 
 /// Tokens in the text of events: the engine's tokens are words, and an event may hold several.

@@ -33,6 +33,11 @@ impl Feed {
         self.events.recv().await.unwrap_or(Event::Failed(EngineError::Stopped))
     }
 
+    /// The next event, if it is already there.
+    pub(in crate::serve) fn ready(&mut self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
     /// Tells the engine to stop at its next step.
     pub(in crate::serve) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);

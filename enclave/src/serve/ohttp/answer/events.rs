@@ -44,6 +44,9 @@ pub(super) async fn run(
     drop(stream.end(&exchange.trailers(&receipt), &receipt).await);
 }
 
+/// The most text that one event joins, bytes: with its envelope far below the largest chunk.
+const JOINED: usize = 4_096;
+
 /// Text that waits for more, and the tokens in it.
 struct Text {
     bytes: Plaintext,
@@ -69,6 +72,12 @@ impl Pump<'_> {
         }
         let finish = loop {
             let flush = self.text.flush;
+            if flush.is_some_and(|due| due <= Instant::now()) {
+                if let Some(finish) = self.join_or_flush().await? {
+                    break finish;
+                }
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = self.stream.sealer().gone() => return Err(Gone),
@@ -88,6 +97,17 @@ impl Pump<'_> {
         };
         self.stream.drain().await?;
         Ok(finish)
+    }
+
+    /// Text that is due goes out with whatever the engine has ready: under load one event carries many
+    /// tokens, and none of them waited for another.
+    async fn join_or_flush(&mut self) -> Result<Option<Finish>, Gone> {
+        if self.text.bytes.len() < JOINED
+            && let Some(event) = self.feed.ready()
+        {
+            return self.take(event).await;
+        }
+        self.flush().await.map(|()| None)
     }
 
     /// Takes one event of the engine; the last one says how the answer ended.
@@ -133,7 +153,7 @@ impl Pump<'_> {
         let coalesce = self.exchange.state.serving().coalesce;
         if self.stream.is_constant() {
             self.text.flush = Some(self.stream.next_beat());
-        } else if first || coalesce.is_zero() {
+        } else if first {
             // The first token never waits: its time is what users feel.
             self.flush().await?;
         } else if !waited_before {

@@ -21,8 +21,8 @@ pub mod node;
 pub mod reader;
 pub mod receipt;
 pub mod seal;
-pub mod statement;
 pub mod snp;
+pub mod statement;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -188,8 +188,10 @@ impl Parts {
         let bundle = recorded(Bundle::decode(bytes), &checks::BUNDLE_ENCODING, ledger)?;
         let check = &checks::STATEMENT_ENCODING;
         let statement = recorded(Statement::decode(&bundle.statement), check, ledger)?;
-        let manifest = recorded(Manifest::decode(&bundle.manifest), &checks::STATEMENT_MANIFEST, ledger)?;
-        let config = recorded(Configuration::decode(&bundle.config), &checks::STATEMENT_CONFIG, ledger)?;
+        let manifest =
+            recorded(Manifest::decode(&bundle.manifest), &checks::STATEMENT_MANIFEST, ledger)?;
+        let config =
+            recorded(Configuration::decode(&bundle.config), &checks::STATEMENT_CONFIG, ledger)?;
         let (boot_id, digest) = (statement.boot_id(), Statement::digest(&bundle.statement));
         Ok(Self { bundle, statement, manifest, config, boot_id, digest })
     }
@@ -205,7 +207,12 @@ impl Parts {
         let found = bundle.gpu_digest();
         let committed = statement.gpus.map(|gpus| gpus.digest);
         let described = format!("{} GPU entries", bundle.gpus.len());
-        ledger.require(&checks::STATEMENT_GPUS, found == committed, described, "those committed to");
+        ledger.require(
+            &checks::STATEMENT_GPUS,
+            found == committed,
+            described,
+            "those committed to",
+        );
     }
 
     /// The statement must name the leaf of this very connection: WIRE section 5.
@@ -218,14 +225,17 @@ impl Parts {
             Channel::TlsServer { leaf, .. } | Channel::TlsClient { leaf, .. } => {
                 same(ledger, &checks::STATEMENT_LEAF, &leaf, &self.statement.leaf);
             }
-            Channel::Kem { keys } => same(ledger, &checks::STATEMENT_KEM, &keys, &self.statement.kem),
+            Channel::Kem { keys } => {
+                same(ledger, &checks::STATEMENT_KEM, &keys, &self.statement.kem)
+            }
         }
     }
 
     fn check_times(&self, now: UnixTime, ledger: &mut Ledger) {
         let lifetime = self.statement.lifetime();
         let short = lifetime.is_some_and(|seconds| seconds <= statement::MAX_LIFETIME);
-        let found = lifetime.map_or_else(|| "negative".to_owned(), |seconds| format!("{seconds} s"));
+        let found =
+            lifetime.map_or_else(|| "negative".to_owned(), |seconds| format!("{seconds} s"));
         let expected = format!("at most {} s", statement::MAX_LIFETIME);
         ledger.require(&checks::STATEMENT_LIFETIME, short, found, expected);
         let window = self.statement.window();
@@ -239,7 +249,8 @@ impl Parts {
         let session = match context {
             Context::Session(session) => session,
             Context::File { nonce: None } => {
-                let reason = "no nonce was given: the evidence may be as old as its statement allows";
+                let reason =
+                    "no nonce was given: the evidence may be as old as its statement allows";
                 ledger.not_given(&checks::STATEMENT_FRESHNESS, reason);
                 return Freshness::Cached;
             }
@@ -252,7 +263,11 @@ impl Parts {
         let in_file = matches!(context, Context::File { .. });
         match (&self.bundle.binder, &self.statement.freshness) {
             (Binder::None, _) => {
-                ledger.fail(&checks::STATEMENT_FRESHNESS, "no binder", "a signature or an audit path");
+                ledger.fail(
+                    &checks::STATEMENT_FRESHNESS,
+                    "no binder",
+                    "a signature or an audit path",
+                );
                 Freshness::Cached
             }
             (Binder::Signature(signature), quote) => {
@@ -265,7 +280,12 @@ impl Parts {
                 let leaf = session.leaf(&self.boot_id);
                 let holds = binder::path_holds(leaf, *index, *size, path, root);
                 let found = format!("leaf {index} of {size}");
-                ledger.require(&checks::BINDER_PATH, holds, found, "this session under the quote's root");
+                ledger.require(
+                    &checks::BINDER_PATH,
+                    holds,
+                    found,
+                    "this session under the quote's root",
+                );
                 if holds { Freshness::Hardware } else { Freshness::Cached }
             }
             (Binder::Path { .. }, _) => {
@@ -277,7 +297,8 @@ impl Parts {
 
     fn signed(&self, session: &Session, signature: &[u8; 64], ledger: &mut Ledger) -> Freshness {
         let identity = &self.statement.identity;
-        let holds = binder::signature_holds(session, identity, &self.boot_id, &self.digest, signature);
+        let holds =
+            binder::signature_holds(session, identity, &self.boot_id, &self.digest, signature);
         let expected = "the attested identity's signature over this session";
         ledger.require(&checks::BINDER_SIGNATURE, holds, identity.to_string(), expected);
         if holds { Freshness::Key } else { Freshness::Cached }
@@ -303,7 +324,11 @@ impl Parts {
                     from_host
                 }
                 Err(error) => {
-                    ledger.fail(&checks::SNP_ENDORSEMENTS_DECODE, error.to_string(), "a certificate table");
+                    ledger.fail(
+                        &checks::SNP_ENDORSEMENTS_DECODE,
+                        error.to_string(),
+                        "a certificate table",
+                    );
                     let id = checks::SNP_ENDORSEMENTS_DECODE.id;
                     return Err((NodeError::Binding(id), None));
                 }

@@ -138,7 +138,10 @@ fn every_item_has_its_golden_bytes_on_disk_and_on_the_page() {
         }
         let golden = fs::read_to_string(&path).expect("a golden file");
         assert_eq!(golden.trim(), digits, "{name} differs from {}", path.display());
-        assert!(page.contains(&wrapped(&digits)), "{name} is not on docs/wire-formats.md as it is here");
+        assert!(
+            page.contains(&wrapped(&digits)),
+            "{name} is not on docs/wire-formats.md as it is here"
+        );
     }
 }
 

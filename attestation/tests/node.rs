@@ -184,7 +184,8 @@ fn refuses_a_session_without_a_binder() {
 
 #[test]
 fn refuses_another_session_by_leaf_exporter_nonce_side_and_context() {
-    for (proof, check) in [(Proof::Tree(3), "binder.path"), (Proof::Signature, "binder.signature")] {
+    for (proof, check) in [(Proof::Tree(3), "binder.path"), (Proof::Signature, "binder.signature")]
+    {
         let node = Node { proof, ..node() };
         let own = node.session.clone();
         let on = |exporter, leaf| Channel::TlsServer { exporter, leaf };
@@ -241,7 +242,8 @@ fn refuses_a_vendor_that_is_not_trusted_and_still_says_what_was_claimed() {
     let node = node();
     let context = Context::Session(&node.session);
     let (bundle, anchors) = (node.bundle(), Anchors::production());
-    let refusal = verify(&bundle, context, &Endorsements::default(), &anchors, NOW).expect_err("not AMD");
+    let refusal =
+        verify(&bundle, context, &Endorsements::default(), &anchors, NOW).expect_err("not AMD");
     assert_eq!(first(&refusal.ledger), "snp.chain.root");
     assert!(refusal.claimed.is_some_and(|claims| claims.statement.leaf == LEAF));
 }
@@ -266,7 +268,8 @@ fn what_comes_after_the_first_failed_step_is_listed_as_not_reached() {
     let context = Context::Session(&node.session);
     let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
     let ledger = refusal.expect_err("another key").ledger;
-    let outcome = |id| ledger.findings().iter().find(|row| row.check.id == id).map(|row| row.outcome);
+    let outcome =
+        |id| ledger.findings().iter().find(|row| row.check.id == id).map(|row| row.outcome);
     assert_eq!(outcome("statement.kem"), Some(Outcome::Fail));
     assert_eq!(outcome("report_data"), Some(Outcome::Missing));
     assert_eq!(outcome("snp.report.signature"), Some(Outcome::Missing));

@@ -65,10 +65,13 @@ fn bundle(bytes: Bytes) -> Response {
     ([(header::CONTENT_TYPE, evidence::MEDIA_TYPE)], bytes).into_response()
 }
 
+/// The receipt of the first answer, with its opening.
+type First = Mutex<Option<(Vec<u8>, Opening)>>;
+
 /// Opens requests with the node's real keys, answers by itself, and shows the receipt of its first answer for
 /// every later one.
 pub fn stale_receipts(router: Router, state: Arc<State>) -> Router {
-    let first: Arc<Mutex<Option<(Vec<u8>, Opening)>>> = Arc::default();
+    let first: Arc<First> = Arc::default();
     router.layer(middleware::from_fn(move |request: Request, next: Next| {
         let (state, first) = (Arc::clone(&state), Arc::clone(&first));
         async move {
@@ -90,11 +93,7 @@ pub fn stale_receipts(router: Router, state: Arc<State>) -> Router {
 
 const ANSWER: &[u8] = br#"{"id":"cmpl-1","object":"text_completion","choices":[{"index":0,"text":"no","finish_reason":"stop"}]}"#;
 
-fn answer(
-    sealed: &[u8],
-    state: &State,
-    first: &Mutex<Option<(Vec<u8>, Opening)>>,
-) -> Option<Vec<u8>> {
+fn answer(sealed: &[u8], state: &State, first: &First) -> Option<Vec<u8>> {
     let mut reader = RequestReader::new(state.key_set(), Framing::Chunked);
     let mut opened = Plaintext::new();
     reader.feed(sealed, &mut opened).ok()?;

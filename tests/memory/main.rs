@@ -64,7 +64,8 @@ impl Entropy for Remembering {
         }
         let mut needles = self.0.lock().expect("no panic");
         // Two needles for each draw, in the order of the boot.
-        let name = ["identity seed", "receipt seed", "X-Wing key", "X25519 key"].get(needles.len() / 2);
+        let name =
+            ["identity seed", "receipt seed", "X-Wing key", "X25519 key"].get(needles.len() / 2);
         needles.push(Needle::new(name.copied().unwrap_or("later"), bytes));
         // What ring keeps of an Ed25519 seed: RFC 8032 §5.1.5, the second half of its hash.
         let hash = digest(&SHA512, bytes);
@@ -80,7 +81,8 @@ fn scan(needles: &[Needle]) -> Vec<bool> {
     let mut buffer = vec![0_u8; 1 << 20];
     let own = buffer.as_ptr() as u64..buffer.as_ptr() as u64 + buffer.len() as u64;
     for line in maps.lines().filter(|line| line.contains(" rw")) {
-        let (from, until) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+        let (from, until) =
+            line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
         let (mut at, until) = (address(from), address(until));
         while at < until {
             let want = (until - at).min(buffer.len() as u64) as usize;
@@ -91,7 +93,11 @@ fn scan(needles: &[Needle]) -> Vec<bool> {
                 mark(&buffer[..step], needles, &mut found);
             }
             // Windows overlap, so that no needle hides on a border.
-            at += if step == want && at + (want as u64) < until { step as u64 + 1 - NEEDLE as u64 } else { step as u64 };
+            at += if step == want && at + (want as u64) < until {
+                step as u64 + 1 - NEEDLE as u64
+            } else {
+                step as u64
+            };
         }
     }
     buffer.fill(0);
@@ -138,7 +144,8 @@ async fn session() -> (Node, Vec<Needle>) {
     let session = Session::open(&target, &RelyingParty::new(trust)).await.expect("a session");
     for number in 0..3 {
         let body = br#"{"model":"echo","prompt":"one two three"}"#.to_vec();
-        let request = InnerRequest::post("/v1/completions", Plaintext::from(body), RequestId([number; 16]));
+        let request =
+            InnerRequest::post("/v1/completions", Plaintext::from(body), RequestId([number; 16]));
         let sealed = session.seal(&request).expect("sealed");
         session.send(sealed).await.expect("sent").collect().await.expect("answered");
     }

@@ -86,7 +86,8 @@ async fn the_official_sdk_completes_streams_lists_and_reads_an_error() {
     let pair = Pair::start(&ground(Echo::new())).await;
     let url = format!("http://{}/v1", pair.connect.address());
     let script = move || run(Command::new(python).args(["-c", SCRIPT, &url, MODEL]));
-    let said = tokio::task::spawn_blocking(script).await.expect("no panic").expect("the script runs");
+    let said =
+        tokio::task::spawn_blocking(script).await.expect("no panic").expect("the script runs");
     let said: Value = serde_json::from_slice(&said).expect("JSON");
     let refused = said["refused"]["message"].as_str().unwrap_or_default();
     assert!(refused.contains("gpt-17") && refused.contains(MODEL), "{said}");

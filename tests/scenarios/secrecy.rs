@@ -85,8 +85,9 @@ async fn a_recorder_after_tls_finds_no_text_and_only_bucket_sizes() {
         let (last, events) = sizes.split_last().expect("chunks");
         assert_eq!(last - 16, 4096, "the end is padded");
         let buckets: BTreeSet<_> = events[1..].iter().map(|size| size - 16).collect();
-        let known =
-            |size: &usize| [256, 512].contains(size) || (size % 1024 == 0 && *size <= 16_384);
+        let known = |size: &usize| {
+            [256, 512].contains(size) || (size.is_multiple_of(1024) && *size <= 16_384)
+        };
         assert!(buckets.iter().all(known), "{buckets:?}");
     }
     pair.stop().await;

@@ -43,8 +43,8 @@ async fn a_stream_is_buckets_only_and_its_receipt_holds() {
     let (last, events) = rest.split_last().expect("an end");
     assert!(*head < 64 && *last == 4096, "{:?}", answer.sizes);
     assert!(events.iter().all(|size| [256, 512].contains(size)), "{events:?}");
-    // Role, three words, finish, usage, done.
-    assert_eq!(events.len(), 7);
+    // Role, the first word, the others in one event or two, finish, usage, done.
+    assert!((6..=7).contains(&events.len()), "{events:?}");
     assert!(answer.text().ends_with("data: [DONE]\n\n"));
     let opening = answer.trailer(endpoints::OPENING_TRAILER).expect("an opening");
     let exchange = Exchange {

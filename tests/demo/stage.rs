@@ -27,7 +27,8 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) async fn set(path: &Path) -> Result<Self> {
         let path = path.to_owned();
-        let (engine, manifest) = tokio::task::spawn_blocking(move || load(&path)).await??;
+        let (engine, manifest) =
+            tokio::task::spawn_blocking(move || load(&path, Some(genuine()?))).await??;
         boot::self_test(engine.as_ref()).await.context("testing the engine")?;
         let chip = world::chip(world::seed());
         let ground = Ground { chip: chip.clone(), engine, manifest, other_weights: None };
@@ -54,8 +55,8 @@ async fn gateway(ground: &Ground, clock: &MovableClock, node: SocketAddr) -> Res
 }
 
 /// The model into private memory, hashed on the way, and an engine on it.
-pub(crate) fn load(path: &Path) -> Result<(Arc<dyn Engine>, Manifest)> {
-    let weights = Weights::copy_in(path, None).context("reading the model")?;
+fn load(path: &Path, expected: Option<[u8; 32]>) -> Result<(Arc<dyn Engine>, Manifest)> {
+    let weights = Weights::copy_in(path, expected).context("reading the model")?;
     let engine =
         LocalEngine::load(weights.bytes(), &Settings::default()).context("loading the model")?;
     let manifest = boot::manifest(default_model::NAME, weights.file(), engine.card());
@@ -67,5 +68,12 @@ pub(crate) fn load_changed(path: &Path) -> Result<(Arc<dyn Engine>, Manifest)> {
     let folder = tempfile::tempdir().context("creating a folder for the changed model")?;
     let copy = folder.path().join(default_model::FILE_NAME);
     change_one_bit(path, &copy)?;
-    load(&copy)
+    load(&copy, None)
+}
+
+/// What the default model's bytes hash to.
+fn genuine() -> Result<[u8; 32]> {
+    let mut digest = [0; 32];
+    hex::decode_to_slice(default_model::SHA256, &mut digest).map_err(anyhow::Error::msg)?;
+    Ok(digest)
 }

@@ -1,0 +1,58 @@
+//! The node's binary: what it says, how it exits, and what it does not hold.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+fn enclave(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sealroom-enclave"));
+    command.args(arguments).env("NO_COLOR", "1").output().expect("the binary runs")
+}
+
+fn check(config: &str) -> (Option<i32>, String) {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), config).expect("a configuration");
+    let path = file.path().to_str().expect("UTF-8");
+    let output = enclave(&["check-config", "--config", path]);
+    (output.status.code(), String::from_utf8(output.stderr).expect("UTF-8"))
+}
+
+#[test]
+fn a_configuration_is_checked_field_by_field() {
+    let good = "[model]\npath = \"/model.gguf\"\nname = \"model\"\n";
+    assert_eq!(check(good).0, Some(0));
+    let (code, told) = check(&format!("{good}[padding]\nminimum = \"some\"\n"));
+    assert_eq!(code, Some(2));
+    assert!(told.contains("padding.minimum") && told.contains("some"), "{told}");
+    let (code, told) = check(&format!("{good}[simulation]\nroot = \"x\"\n"));
+    assert_eq!(code, Some(2));
+    assert!(told.contains("simulation"), "{told}");
+}
+
+#[test]
+fn usage_is_exit_code_three_and_help_is_zero() {
+    assert_eq!(enclave(&[]).status.code(), Some(3));
+    assert_eq!(enclave(&["--help"]).status.code(), Some(0));
+    assert_eq!(enclave(&["run", "--simulated"]).status.code(), Some(3));
+}
+
+/// The forge's keys are published; a binary that holds them could vouch for itself.
+#[test]
+fn the_binary_holds_no_simulator() {
+    let keys = Path::new(env!("CARGO_MANIFEST_DIR")).join("../attestation/forge/keys");
+    let binary = fs::read(env!("CARGO_BIN_EXE_sealroom-enclave")).expect("the binary");
+    let holds = |haystack: &[u8], needle: &[u8]| {
+        haystack.windows(needle.len()).any(|window| window == needle)
+    };
+    let mut searched = 0;
+    for key in fs::read_dir(keys).expect("the forge's keys").flatten() {
+        let key = fs::read(key.path()).expect("a key");
+        let needle = key.get(64..128).expect("a modulus");
+        assert!(holds(&key, needle), "the control: the search finds what is there");
+        assert!(!holds(&binary, needle), "a key of the forge is in the binary");
+        searched += 1;
+    }
+    assert!(searched >= 6, "the forge's keys were not found");
+}

@@ -67,7 +67,7 @@ impl Screen {
             answer.rate(),
         ));
         for row in answer.receipt.ledger().findings() {
-            self.say(&format!("  {:24} {GOOD}pass{GOOD:#}\n", row.check.id));
+            self.say(&format!("  {:26} {GOOD}pass{GOOD:#}\n", row.check.id));
         }
         self.say("\n");
     }

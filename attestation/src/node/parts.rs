@@ -1,0 +1,234 @@
+//! One bundle while it is verified: its parts, and the steps over them.
+
+use crate::{
+    binder::{self, Channel, Session},
+    cbor::{CborError, Item},
+    checks::{self, Check},
+    claims::Ledger,
+    digests::{BootId, KemDigest, StatementDigest},
+    evidence::{Binder, Bundle, Hardware},
+    manifest::{Configuration, Manifest},
+    snp::{self, Anchors, Endorsements, SnpClaims},
+    statement::{self, QuoteFreshness, Statement},
+    time::UnixTime,
+    transcript::sha256,
+};
+
+use super::{Context, Freshness, HardwareClaims, NodeClaims, NodeError};
+
+/// A bundle with its parts decoded, beside the exact bytes that are hashed.
+pub(super) struct Parts {
+    bundle: Bundle,
+    statement: Statement,
+    manifest: Manifest,
+    config: Configuration,
+    boot_id: BootId,
+    digest: StatementDigest,
+}
+
+impl Parts {
+    pub(super) fn decode(bytes: &[u8], ledger: &mut Ledger) -> Result<Self, CborError> {
+        let bundle = recorded(Bundle::decode(bytes), &checks::BUNDLE_ENCODING, ledger)?;
+        let check = &checks::STATEMENT_ENCODING;
+        let statement = recorded(Statement::decode(&bundle.statement), check, ledger)?;
+        let manifest =
+            recorded(Manifest::decode(&bundle.manifest), &checks::STATEMENT_MANIFEST, ledger)?;
+        let config =
+            recorded(Configuration::decode(&bundle.config), &checks::STATEMENT_CONFIG, ledger)?;
+        let (boot_id, digest) = (statement.boot_id(), Statement::digest(&bundle.statement));
+        Ok(Self { bundle, statement, manifest, config, boot_id, digest })
+    }
+
+    pub(super) fn compare_digests(&self, ledger: &mut Ledger) {
+        let Self { bundle, statement, .. } = self;
+        let kem = KemDigest(sha256(&bundle.kem_keys));
+        same(ledger, &checks::STATEMENT_KEM, &kem, &statement.kem);
+        let manifest = Manifest::digest(&bundle.manifest);
+        same(ledger, &checks::STATEMENT_MANIFEST, &manifest, &statement.manifest);
+        let config = Configuration::digest(&bundle.config);
+        same(ledger, &checks::STATEMENT_CONFIG, &config, &statement.config);
+        let found = bundle.gpu_digest();
+        let committed = statement.gpus.map(|gpus| gpus.digest);
+        let described = format!("{} GPU entries", bundle.gpus.len());
+        ledger.require(
+            &checks::STATEMENT_GPUS,
+            found == committed,
+            described,
+            "those committed to",
+        );
+    }
+
+    /// The statement must name the leaf of this very connection: WIRE section 5.
+    pub(super) fn compare_session(&self, context: Context<'_>, ledger: &mut Ledger) {
+        let Context::Session(session) = context else {
+            ledger.not_given(&checks::STATEMENT_LEAF, "the bundle comes from a file");
+            return;
+        };
+        match session.channel {
+            Channel::TlsServer { leaf, .. } | Channel::TlsClient { leaf, .. } => {
+                same(ledger, &checks::STATEMENT_LEAF, &leaf, &self.statement.leaf);
+            }
+            Channel::Kem { keys } => {
+                same(ledger, &checks::STATEMENT_KEM, &keys, &self.statement.kem)
+            }
+        }
+    }
+
+    pub(super) fn check_times(&self, now: UnixTime, ledger: &mut Ledger) {
+        let lifetime = self.statement.lifetime();
+        let short = lifetime.is_some_and(|seconds| seconds <= statement::MAX_LIFETIME);
+        let found =
+            lifetime.map_or_else(|| "negative".to_owned(), |seconds| format!("{seconds} s"));
+        let expected = format!("at most {} s", statement::MAX_LIFETIME);
+        ledger.require(&checks::STATEMENT_LIFETIME, short, found, expected);
+        let window = self.statement.window();
+        let (found, expected) = (now.to_string(), window.to_string());
+        ledger.require(&checks::STATEMENT_WINDOW, window.contains(now), found, expected);
+    }
+
+    /// Which freshness the binder proves. Without a nonce of the reader's own it proves none.
+    pub(super) fn freshness(&self, context: Context<'_>, ledger: &mut Ledger) -> Freshness {
+        let from_file;
+        let session = match context {
+            Context::Session(session) => session,
+            Context::File { nonce: None } => {
+                let reason =
+                    "no nonce was given: the evidence may be as old as its statement allows";
+                ledger.not_given(&checks::STATEMENT_FRESHNESS, reason);
+                return Freshness::Cached;
+            }
+            Context::File { nonce: Some(nonce) } => {
+                let channel = Channel::Kem { keys: self.statement.kem };
+                from_file = Session { nonce, channel, context: Vec::new() };
+                &from_file
+            }
+        };
+        let in_file = matches!(context, Context::File { .. });
+        match (&self.bundle.binder, &self.statement.freshness) {
+            (Binder::None, _) => {
+                ledger.fail(
+                    &checks::STATEMENT_FRESHNESS,
+                    "no binder",
+                    "a signature or an audit path",
+                );
+                Freshness::Cached
+            }
+            (Binder::Signature(signature), quote) => {
+                let fresh = self.signed(session, signature, ledger);
+                // A quote over the bare nonce binds no session, so on a connection it adds nothing.
+                let covered = in_file && *quote == QuoteFreshness::Challenge(session.nonce);
+                if fresh == Freshness::Key && covered { Freshness::Hardware } else { fresh }
+            }
+            (Binder::Path { index, path }, QuoteFreshness::Tree { root, size }) => {
+                let leaf = session.leaf(&self.boot_id);
+                let holds = binder::path_holds(leaf, *index, *size, path, root);
+                let found = format!("leaf {index} of {size}");
+                ledger.require(
+                    &checks::BINDER_PATH,
+                    holds,
+                    found,
+                    "this session under the quote's root",
+                );
+                if holds { Freshness::Hardware } else { Freshness::Cached }
+            }
+            (Binder::Path { .. }, _) => {
+                ledger.fail(&checks::BINDER_PATH, "a path, and no tree in the statement", "a tree");
+                Freshness::Cached
+            }
+        }
+    }
+
+    fn signed(&self, session: &Session, signature: &[u8; 64], ledger: &mut Ledger) -> Freshness {
+        let identity = &self.statement.identity;
+        let holds =
+            binder::signature_holds(session, identity, &self.boot_id, &self.digest, signature);
+        let expected = "the attested identity's signature over this session";
+        ledger.require(&checks::BINDER_SIGNATURE, holds, identity.to_string(), expected);
+        if holds { Freshness::Key } else { Freshness::Cached }
+    }
+
+    pub(super) fn verify_hardware(
+        &self,
+        endorsements: &Endorsements,
+        anchors: &Anchors,
+        now: UnixTime,
+        ledger: &mut Ledger,
+    ) -> Result<SnpClaims, (NodeError, Option<Box<SnpClaims>>)> {
+        let (report, certificates) = match &self.bundle.hardware {
+            Hardware::Snp { report, certificates } => (report, certificates),
+            Hardware::Tdx { .. } => return Err((NodeError::Platform("TDX"), None)),
+            Hardware::AzureVtpm { .. } => return Err((NodeError::Platform("Azure vTPM"), None)),
+        };
+        let endorsements = match certificates {
+            None => endorsements.clone(),
+            Some(table) => match Endorsements::from_table(table) {
+                Ok(mut from_host) => {
+                    from_host.extend(endorsements.clone());
+                    from_host
+                }
+                Err(error) => {
+                    ledger.fail(
+                        &checks::SNP_ENDORSEMENTS_DECODE,
+                        error.to_string(),
+                        "a certificate table",
+                    );
+                    let id = checks::SNP_ENDORSEMENTS_DECODE.id;
+                    return Err((NodeError::Binding(id), None));
+                }
+            },
+        };
+        let verified = snp::verify(report, &endorsements, anchors, now);
+        let report = match &verified {
+            Ok(verified) => Some(&verified.claims().report),
+            Err(refusal) => refusal.claimed.as_ref().map(|claims| &claims.report),
+        };
+        let expected = Statement::report_data(&self.bundle.statement);
+        let covers = report.is_some_and(|report| report.report_data.0 == expected);
+        let found = if covers { "this statement" } else { "something else" };
+        ledger.require(&checks::REPORT_DATA, covers, found, "SHA-512 over this statement");
+        match verified {
+            Ok(verified) => {
+                ledger.append(verified.ledger().clone());
+                let claims = verified.claims().clone();
+                let error = NodeError::Binding(checks::REPORT_DATA.id);
+                if covers { Ok(claims) } else { Err((error, Some(Box::new(claims)))) }
+            }
+            Err(refusal) => {
+                ledger.append(refusal.ledger);
+                Err((refusal.error.into(), refusal.claimed))
+            }
+        }
+    }
+
+    pub(super) fn claims(self, snp: SnpClaims, freshness: Freshness) -> NodeClaims {
+        NodeClaims {
+            boot_id: self.boot_id,
+            statement_digest: self.digest,
+            manifest: self.manifest,
+            manifest_digest: self.statement.manifest,
+            config: self.config,
+            kem_keys: self.bundle.kem_keys,
+            freshness,
+            validity: self.statement.window().intersect(&snp.validity),
+            hardware: HardwareClaims::Snp(Box::new(snp)),
+            statement: self.statement,
+        }
+    }
+}
+
+fn recorded<T>(
+    decoded: Result<T, CborError>,
+    check: &'static Check,
+    ledger: &mut Ledger,
+) -> Result<T, CborError> {
+    match &decoded {
+        Ok(_) if check.id.ends_with(".encoding") => ledger.pass(check, "deterministic CBOR"),
+        Ok(_) => {}
+        Err(error) => ledger.fail(check, error.to_string(), "deterministic CBOR"),
+    }
+    decoded
+}
+
+fn same<T: PartialEq + ToString>(ledger: &mut Ledger, check: &'static Check, found: &T, named: &T) {
+    ledger.require(check, found == named, found.to_string(), named.to_string());
+}

@@ -258,6 +258,9 @@ checks! {
     REPORT_DATA = "report_data",
         "the chip would have signed something else than this statement",
         "collect a report over this statement";
+    GPU_REPORT_SIGNATURE = "gpu.report.signature",
+        "a GPU that did not sign its report may show every prompt to its host",
+        "use a verifier that knows this GPU, or a node that answers without one";
 
     // Policy on a node: what a relying party accepts.
     POLICY_FRESHNESS = "policy.freshness",

@@ -141,6 +141,11 @@ pub fn verify(
     }
     // 4. The chip signed this statement. 5. The chip is genuine.
     let hardware = parts.verify_hardware(endorsements, anchors, now, &mut ledger);
+    // 6. What nobody here can verify is missing, whatever commits to it.
+    let hardware = hardware.and_then(|snp| match parts.gpus_are_none(&mut ledger) {
+        Ok(()) => Ok(snp),
+        Err(error) => Err((error, Some(Box::new(snp)))),
+    });
     match hardware {
         Ok(snp) => Ok(Verified::new(parts.claims(snp, freshness), ledger)),
         Err((error, snp)) => {

@@ -10,7 +10,7 @@ use sealroom_attestation::{
     manifest::{Configuration, Manifest, ModelFile},
     node::{Context, Freshness, NodeError, verify},
     snp::{Anchors, Endorsements},
-    statement::{QuoteFreshness, Statement},
+    statement::{Gpus, QuoteFreshness, Statement},
     transcript::sha256,
 };
 use sealroom_forge::{Fake, FakeSnp};
@@ -259,6 +259,23 @@ fn a_platform_that_this_version_cannot_verify_is_missing_not_refused() {
     let refusal = refusal.expect_err("cannot be verified");
     assert_eq!(refusal.error, NodeError::Platform("TDX"));
     assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
+}
+
+#[test]
+fn evidence_of_gpus_that_nobody_verified_proves_no_node() {
+    let gpu = GpuEntry { class: GpuClass::Hopper, report: vec![1], chain: vec![2] };
+    let mut node = Node { gpus: vec![gpu], ..node() };
+    let digest = Bundle::decode(&node.bundle()).expect("a bundle").gpu_digest();
+    let digest = digest.expect("one entry");
+    node.statement.gpus = Some(Gpus { digest, seed: [5; 32] });
+    let context = Context::Session(&node.session);
+    let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
+    let refusal = refusal.expect_err("a GPU that nobody looked at");
+    assert_eq!(refusal.error, NodeError::Platform("GPU"));
+    let rows = refusal.ledger.findings();
+    let last = rows.last().map(|row| (row.check.id, row.outcome));
+    assert_eq!(last, Some(("gpu.report.signature", Outcome::Missing)));
+    assert!(!refusal.ledger.has_failed() && refusal.claimed.is_some());
 }
 
 #[test]

@@ -200,6 +200,17 @@ impl Parts {
         }
     }
 
+    /// The statement commits to GPU evidence; that commitment proves nothing about a GPU.
+    pub(super) fn gpus_are_none(&self, ledger: &mut Ledger) -> Result<(), NodeError> {
+        let found = self.bundle.gpus.len();
+        if found == 0 {
+            return Ok(());
+        }
+        let reason = format!("{found} GPU entries, which this version cannot verify");
+        ledger.missing(&checks::GPU_REPORT_SIGNATURE, reason);
+        Err(NodeError::Platform("GPU"))
+    }
+
     pub(super) fn claims(self, snp: SnpClaims, freshness: Freshness) -> NodeClaims {
         NodeClaims {
             boot_id: self.boot_id,

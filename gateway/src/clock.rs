@@ -55,4 +55,11 @@ impl Moment {
     pub(crate) fn now(clock: &dyn Clock) -> Self {
         Self { monotonic: clock.monotonic(), wall: clock.wall() }
     }
+
+    /// Time since `then` on the clock that shows more of it: the monotonic one stands still while a machine
+    /// sleeps, and the wall clock may be moved back.
+    pub(crate) fn since(self, then: Self) -> Duration {
+        let wall = Duration::from_secs(self.wall.0.saturating_sub(then.wall.0));
+        self.monotonic.saturating_sub(then.monotonic).max(wall)
+    }
 }

@@ -119,17 +119,14 @@ impl RelyingParty {
     pub(super) fn may_know_the_node(&self) -> bool {
         let now = Moment::now(self.clock());
         let half = deadline::EPOCH / 2;
-        let young = |sent: &Moment| now.monotonic.saturating_sub(sent.monotonic) < half;
-        self.contacts().values().any(young)
+        self.contacts().values().any(|sent| now.since(*sent) < half)
     }
 
     /// Remembers a hardware-fresh contact, on which its own session stands.
     pub(super) fn remember(&self, boot_id: BootId, sent: Moment) -> Moment {
         let mut contacts = self.contacts();
         if contacts.len() >= CONTACTS {
-            let over =
-                |then: &Moment| sent.monotonic.saturating_sub(then.monotonic) >= deadline::EPOCH;
-            contacts.retain(|_, then| !over(then));
+            contacts.retain(|_, then| sent.since(*then) < deadline::EPOCH);
         }
         if contacts.len() < CONTACTS {
             contacts.insert(boot_id, sent);
@@ -143,8 +140,7 @@ impl RelyingParty {
             return Some(sent);
         }
         let contact = *self.contacts().get(&boot_id)?;
-        let age = sent.monotonic.saturating_sub(contact.monotonic);
-        (age < deadline::EPOCH).then_some(contact)
+        (sent.since(contact) < deadline::EPOCH).then_some(contact)
     }
 
     fn contacts(&self) -> MutexGuard<'_, HashMap<BootId, Moment>> {

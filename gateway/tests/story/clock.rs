@@ -16,21 +16,28 @@ use sealroom_gateway::{Clock, SystemClock};
 pub(crate) struct MovableClock {
     start: UnixTime,
     passed: Arc<AtomicU64>,
+    slept: Arc<AtomicU64>,
 }
 
 impl MovableClock {
     pub(crate) fn new() -> Self {
-        Self { start: SystemClock::new().wall(), passed: Arc::default() }
+        Self { start: SystemClock::new().wall(), passed: Arc::default(), slept: Arc::default() }
     }
 
     pub(crate) fn pass(&self, time: Duration) {
         self.passed.fetch_add(time.as_secs(), Ordering::SeqCst);
     }
+
+    /// As [`MovableClock::pass`] while the machine sleeps: its monotonic clock stands still.
+    pub(crate) fn sleep(&self, time: Duration) {
+        self.slept.fetch_add(time.as_secs(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for MovableClock {
     fn wall(&self) -> UnixTime {
-        self.start.plus(self.passed.load(Ordering::SeqCst))
+        let slept = self.slept.load(Ordering::SeqCst);
+        self.start.plus(self.passed.load(Ordering::SeqCst)).plus(slept)
     }
 
     fn monotonic(&self) -> Duration {

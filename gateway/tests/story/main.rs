@@ -174,6 +174,18 @@ async fn a_further_connection_stands_on_the_first_and_ends_with_it() {
 }
 
 #[tokio::test]
+async fn a_machine_that_slept_stands_on_no_contact_from_before_its_sleep() {
+    let node = Node::boot(Http::Two).await;
+    let clock = MovableClock::new();
+    let party = RelyingParty::new(node.trust()).with_clock(Arc::new(clock.clone()));
+    Session::open(&target(&node), &party).await.expect("a good node");
+    clock.sleep(Duration::from_secs(601));
+    let awake = Session::open(&target(&node), &party).await.expect("a good node");
+    assert_eq!(node.seen(), ["hardware", "hardware"]);
+    assert!(awake.is_open(), "{:?}", awake.remaining());
+}
+
+#[tokio::test]
 async fn an_expired_session_seals_nothing_and_a_renewed_one_does() {
     let node = Node::boot(Http::Two).await;
     let clock = MovableClock::new();

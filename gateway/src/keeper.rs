@@ -142,6 +142,10 @@ impl Shared {
         if let Some(session) = self.current().filter(|session| !session.is_same(old)) {
             return Ok(session);
         }
+        // Many requests can fail at once on one key: what renewing came to is told to all of them.
+        if let Some(error) = self.fresh_failure() {
+            return Err(error);
+        }
         let renewed = match old.is_closed() {
             false => old.renew().await,
             true => Session::open(&self.target, &self.party).await,
@@ -165,6 +169,11 @@ impl Shared {
                 let in_a_row = in_a_row.saturating_add(1);
                 let at = Instant::now();
                 state.failure = Some(Failure { error: error.clone(), at, in_a_row });
+                // The last verdict counts. A node that could not be reached keeps its session to the end;
+                // one whose evidence was judged and not accepted is sealed to no more.
+                if error.verdict().is_some() || error.is_refusal() {
+                    state.session = None;
+                }
                 Err(error)
             }
         }
@@ -187,7 +196,7 @@ impl Shared {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every change is one assignment: what a panic left behind is whole.
+        // A session and the failure after it are each whole: what a panic left behind is, too.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

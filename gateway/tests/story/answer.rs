@@ -41,6 +41,10 @@ pub(crate) enum Lie {
     OtherUsage,
     /// A sealed error.
     UnknownModel,
+    /// A sealed error in the clothes of a stream, without a receipt.
+    StreamedError,
+    /// Does not have the key any more, and shows evidence bound to another session.
+    Impostor,
 }
 
 const EVENTS: [&[u8]; 3] = [
@@ -57,7 +61,7 @@ pub(crate) fn answer(node: &Node, encapsulated: &[u8]) -> Result<Vec<u8>, Proble
     let lie = *node.lie.lock().expect("not poisoned");
     match lie {
         Lie::KeyOnce => node.lie(Lie::None),
-        Lie::KeyAlways => {}
+        Lie::KeyAlways | Lie::Impostor => {}
         Lie::Replayed => return Err(Problem::Replayed),
         _ => return Ok(seal(node, encapsulated, lie)),
     }
@@ -70,6 +74,7 @@ fn seal(node: &Node, encapsulated: &[u8], lie: Lie) -> Vec<u8> {
     reader.feed(encapsulated, &mut message).expect("opens");
     let complete = reader.finish(&mut message).expect("to its end");
     let request = Request::decode(&message).expect("a request");
+    node.paths.lock().expect("not poisoned").push(request.path.clone());
     let digests = (complete.request_digest(), complete.config_digest());
     let fresh = ReplaySet::new(&node.kem, 8).admit(complete).expect("never seen");
     let mut out = Vec::new();
@@ -78,6 +83,7 @@ fn seal(node: &Node, encapsulated: &[u8], lie: Lie) -> Vec<u8> {
     let streamed = request.content.windows(13).any(|part| part == b"\"stream\":true");
     let (status, kind) = match (lie, streamed) {
         (Lie::UnknownModel, _) => (404, "application/json"),
+        (Lie::StreamedError, _) => (500, "text/event-stream"),
         (_, true) => (200, "text/event-stream"),
         (_, false) => (200, "application/json"),
     };
@@ -101,7 +107,7 @@ fn seal(node: &Node, encapsulated: &[u8], lie: Lie) -> Vec<u8> {
         chunks.push(chunk);
     }
     let trailers = match lie {
-        Lie::NoReceipt | Lie::UnknownModel => Vec::new(),
+        Lie::NoReceipt | Lie::UnknownModel | Lie::StreamedError => Vec::new(),
         _ => receipt(node, &request, digests, &content, lie),
     };
     for chunk in &chunks {

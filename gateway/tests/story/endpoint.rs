@@ -89,6 +89,27 @@ async fn a_stream_that_fails_ends_with_an_error_event_and_never_with_done() {
 }
 
 #[tokio::test]
+async fn an_error_keeps_its_status_though_it_comes_as_a_stream() {
+    let node = Node::boot(Http::Two).await;
+    let endpoint = endpoint(&node).await;
+    endpoint.keeper().session().await.expect("a good node");
+    node.lie(Lie::StreamedError);
+    let (status, _, body) = call(endpoint.address(), "/v1/chat/completions", STREAMED).await;
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR, "{body}");
+}
+
+#[tokio::test]
+async fn one_model_is_asked_for_by_its_name() {
+    let node = Node::boot(Http::Two).await;
+    let endpoint = endpoint(&node).await;
+    let (status, _, body) = call(endpoint.address(), "/v1/models/org%2Fecho", "").await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    assert_eq!(node.asked(), ["/v1/models/org/echo"]);
+    let (status, _, body) = call(endpoint.address(), "/v1/models/a%0Ab", "").await;
+    assert_eq!((status, body.contains("unknown_url")), (StatusCode::NOT_FOUND, true));
+}
+
+#[tokio::test]
 async fn nothing_is_sealed_to_a_node_that_is_not_verified() {
     let node = Node::boot(Http::Two).await;
     node.lie(Lie::OtherSession);

@@ -5,6 +5,7 @@
 mod answer;
 mod clock;
 mod endpoint;
+mod keeper;
 mod node;
 
 use std::{sync::Arc, time::Duration};

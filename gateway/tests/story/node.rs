@@ -66,6 +66,8 @@ pub(crate) struct Node {
     pub(crate) lie: Mutex<Lie>,
     /// Every challenge and every sealed request, in order.
     pub(crate) seen: Mutex<Vec<&'static str>>,
+    /// The path of every sealed request, in order.
+    pub(crate) paths: Mutex<Vec<String>>,
 }
 
 /// Which HTTP the node speaks.
@@ -110,6 +112,7 @@ impl Node {
             leaf: digest,
             lie: Mutex::new(Lie::None),
             seen: Mutex::default(),
+            paths: Mutex::default(),
         });
         tokio::spawn(serve(node.clone(), listener, TlsAcceptor::from(Arc::new(config))));
         node
@@ -136,6 +139,10 @@ impl Node {
         self.seen.lock().expect("not poisoned").clone()
     }
 
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.paths.lock().expect("not poisoned").clone()
+    }
+
     fn note(&self, what: &'static str) {
         self.seen.lock().expect("not poisoned").push(what);
     }
@@ -159,7 +166,8 @@ impl Node {
     }
 
     fn evidence(&self, challenge: &Challenge, exporter: [u8; 32]) -> Vec<u8> {
-        let leaf = if matches!(*self.lie.lock().expect("not poisoned"), Lie::OtherSession) {
+        let lie = *self.lie.lock().expect("not poisoned");
+        let leaf = if matches!(lie, Lie::OtherSession | Lie::Impostor) {
             LeafDigest([0; 32])
         } else {
             self.leaf

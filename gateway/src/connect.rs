@@ -164,6 +164,7 @@ fn router(endpoint: Arc<Endpoint>) -> Router {
         .route("/v1/chat/completions", post(proxy::chat_completions))
         .route("/v1/completions", post(proxy::completions))
         .route("/v1/models", get(proxy::models))
+        .route("/v1/models/{*name}", get(proxy::model))
         .route("/health", get(status::health))
         .route("/status", get(status::status))
         .route("/status.json", get(status::status_json))

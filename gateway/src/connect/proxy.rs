@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     body::Body,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
@@ -19,11 +19,16 @@ use sealroom_attestation::{
 use serde::Deserialize;
 use tokio::time::timeout;
 
-use super::{Endpoint, refusal::Refusal};
+use super::{
+    Endpoint,
+    refusal::{self, Refusal},
+};
 use crate::session::{Answer, InnerRequest};
 
 /// The longest body: with padding and seal it stays below the limit of encapsulated requests.
 const BODY_LIMIT: usize = 7 << 20;
+/// The longest name of a model: with its path it stays below the limit of paths inside the seal.
+const NAME_LIMIT: usize = 512;
 /// Headers of the wire specification, section 8, that a client may set itself.
 const PASSED: [&str; 2] = [CACHE_SALT_HEADER, PADDING_HEADER];
 
@@ -44,11 +49,23 @@ pub(super) async fn completions(
 }
 
 pub(super) async fn models(State(endpoint): State<Arc<Endpoint>>) -> Response {
-    let id = endpoint.keeper.party().request_id().map_err(|_| internal());
-    match id {
-        Ok(id) => respond(exchange(&endpoint, &InnerRequest::get("/v1/models", id)).await),
-        Err(refusal) => refusal.into_response(),
+    respond(get(&endpoint, "/v1/models").await)
+}
+
+/// One model. Clients escape the slash that names of models often have; inside the seal it is plain.
+pub(super) async fn model(
+    State(endpoint): State<Arc<Endpoint>>,
+    Path(name): Path<String>,
+) -> Response {
+    if name.len() > NAME_LIMIT || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return refusal::not_found().await.into_response();
     }
+    respond(get(&endpoint, &format!("/v1/models/{name}")).await)
+}
+
+async fn get(endpoint: &Endpoint, path: &str) -> Result<Response, Refusal> {
+    let id = endpoint.keeper.party().request_id().map_err(|_| internal())?;
+    exchange(endpoint, &InnerRequest::get(path, id)).await
 }
 
 fn respond(result: Result<Response, Refusal>) -> Response {
@@ -122,10 +139,12 @@ fn internal() -> Refusal {
 async fn exchange(endpoint: &Endpoint, request: &InnerRequest) -> Result<Response, Refusal> {
     let answer = endpoint.keeper.exchange(request).await.map_err(|error| Refusal::from(&error))?;
     let simulated = answer.session().accepted().verdict().simulated();
+    let status = StatusCode::from_u16(answer.status()).map_err(|_| internal())?;
     let mut response = if answer.is_stream() {
         let mut response = Response::new(Body::from_stream(events(answer)));
         let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);
+        *response.status_mut() = status;
         response
     } else {
         whole(answer).await?

@@ -14,7 +14,8 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        AUTHORIZATION, CACHE_CONTROL, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_HEADERS, AUTHORIZATION,
+        CACHE_CONTROL, HOST, ORIGIN, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 use ring::digest::{SHA256, digest};
@@ -161,12 +162,13 @@ impl Guard {
     }
 
     fn check_origin<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a HeaderValue>, Refusal> {
-        let Some(origin) = headers.get(ORIGIN) else { return Ok(None) };
+        let Some(origin) = headers.get(ORIGIN) else {
+            return if is_embedded_elsewhere(headers) { Err(not_listed()) } else { Ok(None) };
+        };
         if self.settings.origins.iter().any(|listed| origin.as_bytes() == listed.0.as_bytes()) {
             return Ok(Some(origin));
         }
-        let message = "requests of web pages are refused; list the page with --origin".to_owned();
-        Err(Refusal::request(StatusCode::FORBIDDEN, "origin_not_allowed", message))
+        Err(not_listed())
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -182,6 +184,21 @@ impl Guard {
     }
 }
 
+fn not_listed() -> Refusal {
+    let message = "requests of web pages are refused; list the page with --origin".to_owned();
+    Refusal::request(StatusCode::FORBIDDEN, "origin_not_allowed", message)
+}
+
+/// Fetch Metadata: an image or a script of another page comes without an origin. A link that somebody
+/// follows is no harm, because nothing of the answer comes back to the page with the link.
+fn is_embedded_elsewhere(headers: &HeaderMap) -> bool {
+    let is = |name, values: &[&str]| {
+        let value = headers.get(name).map(HeaderValue::as_bytes);
+        value.is_some_and(|value| values.iter().any(|one| value == one.as_bytes()))
+    };
+    is("sec-fetch-site", &["cross-site", "same-site"]) && !is("sec-fetch-mode", &["navigate"])
+}
+
 /// Lets a request in, or answers it; and says of every response that it is for this caller alone.
 pub(super) async fn admit(
     State(endpoint): State<Arc<Endpoint>>,
@@ -194,7 +211,7 @@ pub(super) async fn admit(
     let (mut response, origin) = match checked {
         Err(refusal) => (refusal.into_response(), None),
         Ok(origin) if request.method() == Method::OPTIONS && origin.is_some() => {
-            (preflight(), origin)
+            (preflight(request.headers()), origin)
         }
         Ok(origin) => (next.run(request).await, origin),
     };
@@ -203,18 +220,33 @@ pub(super) async fn admit(
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Some(origin) = origin {
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(SHOWN));
         headers.insert(VARY, HeaderValue::from_static("origin"));
     }
     response
 }
 
-/// Fetch, CORS preflight: what a listed page may send.
-fn preflight() -> Response {
-    let allow: [(HeaderName, &str); 2] = [
-        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        (ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"),
-    ];
-    (StatusCode::NO_CONTENT, allow).into_response()
+/// What a listed page may read beside the body.
+const SHOWN: &str = "x-request-id, sealroom-boot-id, sealroom-receipt, sealroom-simulated";
+/// Private Network Access: a page from elsewhere asks for a loopback address.
+const PRIVATE_NETWORK_ASKED: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const PRIVATE_NETWORK_ALLOWED: HeaderName =
+    HeaderName::from_static("access-control-allow-private-network");
+
+/// Fetch, CORS preflight: what a listed page may send. OpenAI's SDK adds headers of its own in a browser;
+/// whatever a page sends, none of it but the body goes on.
+fn preflight(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    let allowed = asked.get(ACCESS_CONTROL_REQUEST_HEADERS).cloned();
+    let least = HeaderValue::from_static("authorization, content-type");
+    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, allowed.unwrap_or(least));
+    if asked.contains_key(PRIVATE_NETWORK_ASKED) {
+        headers.insert(PRIVATE_NETWORK_ALLOWED, HeaderValue::from_static("true"));
+    }
+    response
 }
 
 #[cfg(test)]
@@ -291,6 +323,37 @@ mod tests {
         {
             assert_eq!(call(other), Some("origin_not_allowed"), "{other}");
         }
+    }
+
+    #[test]
+    fn what_a_page_elsewhere_embeds_is_refused_though_it_names_no_origin() {
+        let site = HeaderName::from_static("sec-fetch-site");
+        let mode = HeaderName::from_static("sec-fetch-mode");
+        let call = |from, how| {
+            let pairs = [(HOST, "localhost"), (site.clone(), from), (mode.clone(), how)];
+            asked(Settings::default(), "/v1/models", &pairs)
+        };
+        for from in ["cross-site", "same-site"] {
+            assert_eq!(call(from, "no-cors"), Some("origin_not_allowed"), "{from}");
+            assert_eq!(call(from, "navigate"), None, "a link to the status page");
+        }
+        for from in ["none", "same-origin"] {
+            assert_eq!(call(from, "no-cors"), None, "{from}");
+        }
+    }
+
+    #[test]
+    fn a_preflight_allows_the_headers_that_a_listed_page_asks_for() {
+        let asked = "authorization,content-type,x-stainless-lang";
+        let asked = headers(&[(ACCESS_CONTROL_REQUEST_HEADERS, asked)]);
+        let answer = preflight(&asked);
+        assert_eq!(
+            answer.headers().get(ACCESS_CONTROL_ALLOW_HEADERS),
+            asked.get(ACCESS_CONTROL_REQUEST_HEADERS)
+        );
+        assert_eq!(answer.headers().get(PRIVATE_NETWORK_ALLOWED), None);
+        let local = preflight(&headers(&[(PRIVATE_NETWORK_ASKED, "true")]));
+        assert_eq!(local.headers()[PRIVATE_NETWORK_ALLOWED], "true");
     }
 
     #[test]

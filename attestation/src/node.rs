@@ -9,7 +9,7 @@ use crate::{
     claims::{Ledger, Refusal, Verified},
     digests::{BootId, EvidenceId, ManifestDigest, Nonce, StatementDigest},
     manifest::{Configuration, Manifest},
-    snp::{Anchors, Endorsements, SnpClaims, SnpError},
+    snp::{self, Anchors, Endorsements, SnpClaims, SnpError},
     statement::Statement,
     time::{UnixTime, Window},
 };
@@ -149,7 +149,9 @@ pub fn verify(
     match hardware {
         Ok(snp) => Ok(Verified::new(parts.claims(snp, freshness), ledger)),
         Err((error, snp)) => {
-            ledger.stopped_before(HARDWARE);
+            if !matches!(error, NodeError::Platform(_)) {
+                stopped_before_hardware(&mut ledger);
+            }
             let claimed = snp.map(|snp| Box::new(parts.claims(*snp, freshness)));
             Err(Box::new(Refusal { error, ledger, claimed }))
         }
@@ -168,11 +170,15 @@ static BINDINGS: &[&Check] = &[
     &checks::STATEMENT_FRESHNESS,
 ];
 
-static HARDWARE: &[&Check] = &[&checks::REPORT_DATA, &checks::SNP_REPORT_SIGNATURE];
+/// Every check of the hardware that has no row yet is said to be missing.
+fn stopped_before_hardware(ledger: &mut Ledger) {
+    ledger.stopped_before(&[&checks::REPORT_DATA]);
+    ledger.stopped_before(snp::NEEDED);
+}
 
 fn stop(error: NodeError, mut ledger: Ledger) -> NodeRefusal {
     ledger.stopped_before(BINDINGS);
-    ledger.stopped_before(HARDWARE);
+    stopped_before_hardware(&mut ledger);
     Box::new(Refusal { error, ledger, claimed: None })
 }
 

@@ -9,7 +9,7 @@ use sealroom_attestation::{
     evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
     manifest::{Configuration, Manifest, ModelFile},
     node::{Context, Freshness, NodeError, verify},
-    snp::{Anchors, Endorsements},
+    snp::{Anchors, Endorsements, NEEDED},
     statement::{Gpus, QuoteFreshness, Statement},
     transcript::sha256,
 };
@@ -218,6 +218,17 @@ fn refuses_a_report_over_another_statement() {
         bundle.statement = other.encode();
     };
     assert_eq!(refused(|node| node.tamper = swap), "report_data");
+    let node = Node { tamper: swap, ..node() };
+    let context = Context::Session(&node.session);
+    let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
+    let refusal = refusal.expect_err("another statement");
+    assert_eq!(refusal.error, NodeError::Binding("report_data"));
+    // Signatures are not worth checking then, and no check is left out of the list.
+    let rows = refusal.ledger.findings();
+    for check in NEEDED {
+        let outcomes = rows.iter().filter(|row| row.check == *check).map(|row| row.outcome);
+        assert_eq!(outcomes.collect::<Vec<_>>(), [Outcome::Missing], "{}", check.id);
+    }
 }
 
 #[test]
@@ -258,6 +269,8 @@ fn a_platform_that_this_version_cannot_verify_is_missing_not_refused() {
     let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
     let refusal = refusal.expect_err("cannot be verified");
     assert_eq!(refusal.error, NodeError::Platform("TDX"));
+    let last = refusal.ledger.findings().last().map(|row| (row.check.id, &*row.found));
+    assert_eq!(last, Some(("report_data", "TDX evidence cannot be verified by this version")));
     assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
 }
 

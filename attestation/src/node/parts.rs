@@ -8,7 +8,7 @@ use crate::{
     digests::{BootId, KemDigest, StatementDigest},
     evidence::{Binder, Bundle, Hardware},
     manifest::{Configuration, Manifest},
-    snp::{self, Anchors, Endorsements, SnpClaims},
+    snp::{self, Anchors, Endorsements, Report, SnpClaims},
     statement::{self, QuoteFreshness, Statement},
     time::UnixTime,
     transcript::sha256,
@@ -156,9 +156,10 @@ impl Parts {
     ) -> Result<SnpClaims, (NodeError, Option<Box<SnpClaims>>)> {
         let (report, certificates) = match &self.bundle.hardware {
             Hardware::Snp { report, certificates } => (report, certificates),
-            Hardware::Tdx { .. } => return Err((NodeError::Platform("TDX"), None)),
-            Hardware::AzureVtpm { .. } => return Err((NodeError::Platform("Azure vTPM"), None)),
+            Hardware::Tdx { .. } => return Err((unknown("TDX", ledger), None)),
+            Hardware::AzureVtpm { .. } => return Err((unknown("Azure vTPM", ledger), None)),
         };
+        self.covers(report, ledger).map_err(|error| (error, None))?;
         let endorsements = match certificates {
             None => endorsements.clone(),
             Some(table) => match Endorsements::from_table(table) {
@@ -177,26 +178,29 @@ impl Parts {
                 }
             },
         };
-        let verified = snp::verify(report, &endorsements, anchors, now);
-        let report = match &verified {
-            Ok(verified) => Some(&verified.claims().report),
-            Err(refusal) => refusal.claimed.as_ref().map(|claims| &claims.report),
-        };
-        let expected = Statement::report_data(&self.bundle.statement);
-        let covers = report.is_some_and(|report| report.report_data.0 == expected);
-        let found = if covers { "this statement" } else { "something else" };
-        ledger.require(&checks::REPORT_DATA, covers, found, "SHA-512 over this statement");
-        match verified {
+        match snp::verify(report, &endorsements, anchors, now) {
             Ok(verified) => {
                 ledger.append(verified.ledger().clone());
-                let claims = verified.claims().clone();
-                let error = NodeError::Binding(checks::REPORT_DATA.id);
-                if covers { Ok(claims) } else { Err((error, Some(Box::new(claims)))) }
+                Ok(verified.claims().clone())
             }
             Err(refusal) => {
                 ledger.append(refusal.ledger);
                 Err((refusal.error.into(), refusal.claimed))
             }
+        }
+    }
+
+    /// Compared before any signature is: a report over something else is not worth the work. Bytes that are no
+    /// report are named by the verification itself.
+    fn covers(&self, report: &[u8], ledger: &mut Ledger) -> Result<(), NodeError> {
+        let Ok(report) = Report::decode(report) else { return Ok(()) };
+        let expected = Statement::report_data(&self.bundle.statement);
+        let covers = report.report_data.0 == expected;
+        let found = if covers { "this statement" } else { "something else" };
+        if ledger.require(&checks::REPORT_DATA, covers, found, "SHA-512 over this statement") {
+            Ok(())
+        } else {
+            Err(NodeError::Binding(checks::REPORT_DATA.id))
         }
     }
 
@@ -225,6 +229,12 @@ impl Parts {
             statement: self.statement,
         }
     }
+}
+
+fn unknown(platform: &'static str, ledger: &mut Ledger) -> NodeError {
+    let error = NodeError::Platform(platform);
+    ledger.missing(&checks::REPORT_DATA, error.to_string());
+    error
 }
 
 fn recorded<T>(

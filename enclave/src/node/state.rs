@@ -23,6 +23,9 @@ use crate::receipts::{Receipts, RequestIds};
 /// After a failed collection the hardware is left alone for so long.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// How many requests may be coming in for each one that may be acted on: a slow body keeps nobody else out.
+const RECEIVING: usize = 4;
+
 /// What a node knows and holds. The public part is what a test needs to play a node that lies.
 pub struct State {
     config: Config,
@@ -35,6 +38,7 @@ pub struct State {
     receipts: Receipts,
     request_ids: RequestIds,
     slots: Arc<Semaphore>,
+    receiving: Arc<Semaphore>,
     tasks: TaskTracker,
     /// Only one tick at a time.
     ticking: tokio::sync::Mutex<()>,
@@ -54,6 +58,7 @@ impl State {
         Self {
             readiness: Readiness::new(&*clock),
             slots: Arc::new(Semaphore::new(config.serving.requests)),
+            receiving: Arc::new(Semaphore::new(config.serving.requests.saturating_mul(RECEIVING))),
             config,
             keys,
             engine,
@@ -208,6 +213,12 @@ impl State {
         &self.request_ids
     }
 
+    /// Places for requests that are coming in.
+    pub(crate) const fn receiving(&self) -> &Arc<Semaphore> {
+        &self.receiving
+    }
+
+    /// Places for requests that are acted on.
     pub(crate) const fn slots(&self) -> &Arc<Semaphore> {
         &self.slots
     }

@@ -50,12 +50,15 @@ pub(super) async fn gateway(
     request: Request,
 ) -> Result<Response, Refused> {
     let arrived = state.clock().monotonic();
-    let (framing, slot) = gate(&state, request.headers())?;
+    let (framing, receiving) = gate(&state, request.headers())?;
     let billing = request.headers().get(BILLING_HEADER).map(HeaderValue::as_bytes);
     let billing = billing.and_then(decode_base64);
     let trailers = connection.is_http2() || accepts_trailers(request.headers());
     let received = timeout(deadlines.body, receive(&state, framing, request.into_body())).await;
     let (plaintext, complete) = received.map_err(|_| Problem::BadFrame)??;
+    drop(receiving);
+    // Before the encapsulation is used up: who is turned away here may send the same bytes again.
+    let slot = Arc::clone(state.slots()).try_acquire_owned().map_err(|_| Problem::Overload)?;
     let fresh = admit(&state, complete)?;
     let exchange = Exchange::begin(&state, arrived, connection.peer(), billing, &fresh);
     let (sealer, body) =
@@ -81,8 +84,8 @@ fn gate(state: &State, headers: &HeaderMap) -> Result<(Framing, OwnedSemaphorePe
     if length.is_some_and(|length: u64| length > REQUEST_LIMIT as u64) {
         return Err(Problem::TooLarge);
     }
-    let slot = Arc::clone(state.slots()).try_acquire_owned().map_err(|_| Problem::Overload)?;
-    Ok((framing, slot))
+    let receiving = Arc::clone(state.receiving()).try_acquire_owned();
+    Ok((framing, receiving.map_err(|_| Problem::Overload)?))
 }
 
 /// Opens the request chunk by chunk. Nothing is done with it before its final chunk. What decapsulation

@@ -93,8 +93,9 @@ pub(super) const fn finish(reason: FinishReason) -> Finish {
     }
 }
 
-/// The engine's refusal as the client sees it. An engine that stopped takes the node out of service.
-pub(super) fn engine_error(state: &State, error: &EngineError) -> ApiError {
+/// The engine's refusal as the client sees it, with the parameter that held the prompt. An engine that stopped
+/// takes the node out of service.
+fn engine_error(state: &State, error: &EngineError, prompt: &'static str) -> ApiError {
     match error {
         EngineError::Overloaded { .. } => ApiError::overloaded(),
         EngineError::Stopped => {
@@ -106,10 +107,10 @@ pub(super) fn engine_error(state: &State, error: &EngineError) -> ApiError {
             ApiError::invalid(error.to_string(), Some(parameter), "invalid_value")
         }
         EngineError::EmptyPrompt => {
-            ApiError::invalid(error.to_string(), Some("messages"), "empty_prompt")
+            ApiError::invalid(error.to_string(), Some(prompt), "empty_prompt")
         }
         EngineError::ContextLength { .. } => {
-            ApiError::invalid(error.to_string(), Some("messages"), "context_length_exceeded")
+            ApiError::invalid(error.to_string(), Some(prompt), "context_length_exceeded")
         }
         // The template's own words may quote the messages; they go to whoever wrote those.
         EngineError::Template(TemplateError::Refused { message }) => {

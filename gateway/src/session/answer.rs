@@ -82,7 +82,8 @@ impl Answer {
             return Err(NotBegun { error, nonce_arrived: true });
         };
         let release = match content_type(&head) {
-            Some(kind) if kind.starts_with("text/event-stream") => {
+            // Errors are whole bodies on this wire: a stream that needs no receipt could end as it likes.
+            Some(kind) if head.status == 200 && kind.starts_with("text/event-stream") => {
                 Release::Stream(Events::default())
             }
             _ => Release::Whole(Plaintext::new()),
@@ -191,6 +192,9 @@ impl Answer {
         let is_success = self.head.status < 400 && self.asked.receipt == Expected::Always;
         if is_success && self.checked.is_none() {
             return Err(ExchangeError::ReceiptMissing("the answer's trailer holds none"));
+        }
+        if !self.session.inner.lifetime.is_within_grace(self.session.now()) {
+            return Err(ExchangeError::Expired);
         }
         self.proven = Proven::Whole;
         Ok(())

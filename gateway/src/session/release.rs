@@ -3,8 +3,11 @@
 
 use sealroom_attestation::seal::{Plaintext, SseStrip};
 
-/// The event that tells an OpenAI client that the answer is whole.
-const DONE: &[u8] = b"data: [DONE]\n";
+/// Whether a line tells an OpenAI client that the answer is whole, as leniently as any of them reads it.
+fn says_done(line: &[u8]) -> bool {
+    let data = line.strip_prefix(b"data:").unwrap_or_default();
+    data.strip_prefix(b" ").unwrap_or(data).starts_with(b"[DONE]")
+}
 
 /// Opened content on its way out.
 pub(super) enum Release {
@@ -67,7 +70,7 @@ impl Events {
             };
             let end = from.saturating_add(at).saturating_add(2);
             let event = self.pending.get(self.ready..end).unwrap_or_default();
-            self.done = event.strip_suffix(b"\n").is_some_and(|lines| lines == DONE);
+            self.done = event.split(|byte| *byte == b'\n').any(says_done);
             if !self.done {
                 self.ready = end;
                 self.searched = end;
@@ -139,6 +142,16 @@ mod tests {
         assert_eq!(release.take(Proven::SoFar), None);
         release.feed(b"data: and more\n\n");
         assert_eq!(release.take(Proven::SoFar), None);
+    }
+
+    #[test]
+    fn every_spelling_of_the_end_waits_for_its_proof() {
+        for event in ["data:[DONE]\n\n", "id: 1\ndata: [DONE]\n\n", "data: [DONE] \n\n"] {
+            let mut release = Release::Stream(Events::default());
+            release.feed(event.as_bytes());
+            assert_eq!(release.take(Proven::SoFar), None, "{event:?}");
+            assert_eq!(taken(&mut release, Proven::Whole), event.as_bytes());
+        }
     }
 
     #[test]

@@ -160,21 +160,23 @@ async fn generate(exchange: Exchange, bound: Bound, sealer: Sealer, generation: 
     let Generation { request, shape, stream, include_usage } = generation;
     let (feed, sink) = openai::feed();
     let engine = Arc::clone(exchange.state.engine());
+    let writer = shape.writer(
+        bound.request_id,
+        exchange.state.clock().wall(),
+        exchange.state.config().model_name(),
+    );
     // Rendering and tokenizing take milliseconds: not on a thread that serves connections.
     let submitted =
         tokio::task::spawn_blocking(move || engine.submit(request, Box::new(sink))).await;
     let refused = match submitted {
         Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(openai::engine_error(&exchange.state, &error)),
+        Ok(Err(error)) => Some(writer.engine_error(&exchange.state, &error)),
         Err(_) => Some(ApiError::internal()),
     };
     if let Some(error) = refused {
         exchange.state.request_ids().give_back(bound.request_id);
         return refuse(sealer, &error).await;
     }
-    let id = bound.request_id;
-    let writer =
-        shape.writer(id, exchange.state.clock().wall(), exchange.state.config().model_name());
     if stream {
         events::run(&exchange, &bound, sealer, feed, &writer, include_usage).await;
     } else {

@@ -20,6 +20,10 @@ use crate::entropy::{Draw, Entropy};
 /// Sealed parts between the answer and the connection. Few, so that little is sealed for nobody.
 const AHEAD: usize = 4;
 
+/// The most inner content of one stream, bytes: it is kept whole, because the receipt commits to its length
+/// first.
+const MOST_CONTENT: usize = 16 << 20;
+
 /// The client is gone, or takes nothing any more.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Gone;
@@ -60,6 +64,16 @@ impl Sealer {
     /// When the answer ends at the latest.
     pub(super) const fn until(&self) -> Instant {
         self.until
+    }
+
+    /// Whether the answer is as long as any may be: constant padding alone could fill the memory.
+    pub(super) fn is_full(&self) -> bool {
+        self.content.len() > MOST_CONTENT
+    }
+
+    /// Whether the client is gone already.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.parts.is_closed()
     }
 
     /// Until the client is gone.

@@ -5,9 +5,11 @@ use std::io;
 use sealroom_attestation::UnixTime;
 use sealroom_attestation::receipt::Usage as Counted;
 use sealroom_attestation::seal::Plaintext;
-use sealroom_engine::FinishReason;
+use sealroom_engine::{EngineError, FinishReason};
 use serde::Serialize;
 
+use super::ApiError;
+use crate::node::State;
 use crate::weights::hex;
 
 /// The event after the last one.
@@ -113,6 +115,15 @@ impl Shape {
 }
 
 impl Writer {
+    /// The engine's refusal, which names the parameter that this interface calls the prompt.
+    pub(in crate::serve) fn engine_error(&self, state: &State, error: &EngineError) -> ApiError {
+        let prompt = match self.shape {
+            Shape::Chat => "messages",
+            Shape::Completion => "prompt",
+        };
+        super::engine_error(state, error, prompt)
+    }
+
     /// The first event of a chat: who speaks.
     pub(in crate::serve) fn role(&self, include_usage: bool) -> Option<Plaintext> {
         let delta = Delta { role: Some("assistant"), content: Some("") };

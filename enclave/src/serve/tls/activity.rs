@@ -7,10 +7,16 @@ use std::task::{Context, Poll};
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use sealroom_attestation::endpoints::deadline;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use crate::serve::Deadlines;
+
+/// How long a connection may take nothing of the answers that it asked for: the longest that any answer takes
+/// from its first byte to its last.
+const STALLED: Duration =
+    deadline::BODY.saturating_add(deadline::FIRST_BYTE).saturating_add(deadline::STREAM);
 
 /// Requests and bytes of one connection.
 pub(super) struct Activity {
@@ -40,6 +46,7 @@ impl Activity {
     pub(super) fn begin(self: &Arc<Self>) -> Running {
         let mut state = self.lock();
         state.running = state.running.saturating_add(1);
+        state.since = Instant::now();
         state.served = true;
         state.begun = false;
         Running(Arc::clone(self))
@@ -61,8 +68,8 @@ impl Activity {
     pub(super) fn deadline(&self, deadlines: Deadlines) -> Instant {
         let state = self.lock();
         match (state.running, state.served, state.begun) {
-            // Requests have deadlines of their own; looking again now and then is enough.
-            (1.., _, _) => Instant::now() + deadlines.idle,
+            // A request has deadlines of its own. They do not bind a peer that takes nothing of its answer.
+            (1.., _, _) => state.since + STALLED,
             (0, true, false) => state.since + deadlines.idle,
             (0, false, _) | (0, true, true) => state.since + deadlines.headers,
         }
@@ -93,12 +100,12 @@ impl Drop for Running {
 /// An answer's body that keeps its request in progress.
 pub(super) struct Counted {
     body: Body,
-    _running: Running,
+    running: Running,
 }
 
 impl Counted {
     pub(super) const fn new(body: Body, running: Running) -> Self {
-        Self { body, _running: running }
+        Self { body, running }
     }
 }
 
@@ -110,7 +117,11 @@ impl HttpBody for Counted {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if polled.is_ready() {
+            self.running.0.lock().since = Instant::now();
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -125,7 +136,6 @@ impl HttpBody for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::time::Duration;
 
     const LIMITS: Deadlines = Deadlines {
         handshake: Duration::from_secs(5),
@@ -141,6 +151,16 @@ mod tests {
         assert_eq!(activity.deadline(LIMITS), start + LIMITS.headers);
         activity.bytes_came();
         assert_eq!(activity.deadline(LIMITS), start + LIMITS.headers, "a byte buys no time");
+    }
+
+    #[test]
+    fn a_peer_that_takes_nothing_of_its_answer_has_a_deadline_too() {
+        let activity = Arc::new(Activity::new(false));
+        let running = activity.begin();
+        let began = activity.lock().since;
+        assert_eq!(activity.deadline(LIMITS), began + STALLED);
+        drop(running);
+        assert_eq!(activity.deadline(LIMITS), activity.lock().since + LIMITS.idle);
     }
 
     #[test]

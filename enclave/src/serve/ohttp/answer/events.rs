@@ -72,6 +72,9 @@ impl Pump<'_> {
         }
         let finish = loop {
             let flush = self.text.flush;
+            if self.stream.sealer().is_full() {
+                break self.fail(&ApiError::too_long()).await?;
+            }
             if flush.is_some_and(|due| due <= Instant::now()) {
                 if let Some(finish) = self.join_or_flush().await? {
                     break finish;
@@ -132,7 +135,7 @@ impl Pump<'_> {
                 Ok(Some(openai::finish(finished.reason)))
             }
             Event::Failed(error) => {
-                let error = openai::engine_error(&self.exchange.state, &error);
+                let error = self.writer.engine_error(&self.exchange.state, &error);
                 self.fail(&error).await.map(Some)
             }
         }
@@ -174,7 +177,9 @@ impl Pump<'_> {
     }
 
     /// An error in the middle of a stream: an event that says so, and no `[DONE]`.
+    /// What was counted goes out before it.
     async fn fail(&mut self, error: &ApiError) -> Result<Finish, Gone> {
+        self.flush().await?;
         self.stream.event(&error.event(), 0).await?;
         Ok(Finish::Error)
     }

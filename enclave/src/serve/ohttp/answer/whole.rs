@@ -20,7 +20,7 @@ pub(super) async fn run(
 ) {
     let mut outcome = Outcome::default();
     let mut text = Plaintext::new();
-    let ended = gather(exchange, &sealer, &mut feed, &mut text, &mut outcome).await;
+    let ended = gather(exchange, &sealer, writer, &mut feed, &mut text, &mut outcome).await;
     feed.cancel();
     match ended {
         Ok(reason) => {
@@ -43,6 +43,7 @@ pub(super) async fn run(
 async fn gather(
     exchange: &Exchange,
     sealer: &Sealer,
+    writer: &Writer,
     feed: &mut Feed,
     text: &mut Plaintext,
     outcome: &mut Outcome,
@@ -71,7 +72,7 @@ async fn gather(
                 return Ok(finished.reason);
             }
             Event::Failed(error) => {
-                return Err(Some(openai::engine_error(&exchange.state, &error)));
+                return Err(Some(writer.engine_error(&exchange.state, &error)));
             }
         }
     }
@@ -88,10 +89,10 @@ pub(super) async fn send(
 ) -> Result<(), Gone> {
     let fields = vec![field("content-type", "application/json")];
     let headed = sealer.head(&ResponseHead { status: 200, fields }).await;
-    if headed.is_err() {
+    if headed.is_err() || sealer.is_abandoned() {
         let usage = Usage { completion: 0, ..outcome.usage };
         exchange.receipt(bound, Outcome { usage, ..outcome }, Finish::Cancelled, sealer.content());
-        return headed;
+        return Err(Gone);
     }
     sealer.will_finish_with(body);
     let receipt = exchange.receipt(bound, outcome, finish, sealer.content());

@@ -2,7 +2,7 @@
 
 use sealroom_attestation::{
     Ledger, UnixTime,
-    node::{self, Context, NodeClaims},
+    node::{self, Context, Freshness, NodeClaims},
     snp::{self, Anchors, Endorsements},
 };
 
@@ -50,7 +50,8 @@ impl Accepted {
     }
 }
 
-/// Verifies a node's bundle and appraises what was proven.
+/// Verifies a node's bundle and appraises what was proven. Cached evidence is never accepted, whatever the policy
+/// says: WIRE section 5.
 ///
 /// # Errors
 /// The verdict, refused or undecided: the two are equal for sealing.
@@ -60,7 +61,10 @@ pub fn judge(
     trust: &Trust,
     now: UnixTime,
 ) -> Result<Accepted, Box<Verdict>> {
-    let verdict = Examined::bundle(bundle, context, trust, now).conclude(Some(&trust.policy));
+    // A policy that asks for no freshness is an auditor's: nothing is ever sealed on cached evidence.
+    let mut policy = trust.policy.clone();
+    policy.freshness = policy.freshness.max(Freshness::Key);
+    let verdict = Examined::bundle(bundle, context, trust, now).conclude(Some(&policy));
     match (verdict.decision, &verdict.claims) {
         (Decision::Accepted, Some(Claims::Node(claims))) => {
             Ok(Accepted { claims: (**claims).clone(), verdict })

@@ -26,8 +26,9 @@ pub enum Standing {
 pub fn appraise(policy: &Policy, claims: &Claims, standing: Standing) -> Ledger {
     let mut ledger = Ledger::new();
     snp(&policy.snp, claims.snp(), &mut ledger);
-    if let Some(node) = claims.node() {
-        self::node(policy, node, &mut ledger);
+    match claims.node() {
+        Some(node) => self::node(policy, node, &mut ledger),
+        None => bare_report(policy, &mut ledger),
     }
     match standing {
         Standing::Proven => ledger,
@@ -125,6 +126,19 @@ fn shortfall(has: &TcbComponents, needs: &TcbComponents) -> Vec<String> {
     ];
     let behind = components.iter().filter(|(_, has, needs)| has < needs);
     behind.map(|(name, has, needs)| format!("{name} is {has}, needs {needs}")).collect()
+}
+
+/// A report alone names no session and no model: what the policy asks of a node is missing, never passed.
+fn bare_report(policy: &Policy, ledger: &mut Ledger) {
+    if policy.freshness > Freshness::Cached {
+        let least = name(policy.freshness);
+        let reason = format!("a bare report covers no session, and the policy needs {least}");
+        ledger.missing(&checks::STATEMENT_FRESHNESS, reason);
+    }
+    if !policy.models.is_empty() {
+        let reason = "a bare report names no model, and the policy pins some";
+        ledger.missing(&checks::POLICY_MODEL, reason);
+    }
 }
 
 fn node(policy: &Policy, node: &NodeClaims, ledger: &mut Ledger) {

@@ -143,6 +143,9 @@ fn run_check(arguments: &CheckArguments) -> Result<ExitCode> {
     let file = read(&arguments.file)?;
     let evidence = Evidence::from_file(&file)
         .with_context(|| format!("recognising {}", arguments.file.display()))?;
+    if arguments.nonce.is_some() && !matches!(evidence, Evidence::Bundle(_)) {
+        bail!("only a bundle names a nonce: it cannot be compared with a bare report");
+    }
     let mode = if arguments.crypto_only { Mode::CryptoOnly } else { Mode::Policy };
     let at = arguments.at.map_or_else(now, Ok)?;
     let verdict = check(&Input { evidence, nonce: arguments.nonce, mode, at }, &trust);

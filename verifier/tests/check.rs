@@ -150,6 +150,14 @@ fn usage_is_exit_code_three_and_help_is_zero() {
 }
 
 #[test]
+fn a_nonce_that_nothing_could_cover_is_a_usage_error() {
+    let output = genoa(&["--nonce", &"00".repeat(32)]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(text.contains("only a bundle names a nonce"), "{text}");
+}
+
+#[test]
 fn a_file_that_is_no_evidence_is_named_with_what_was_expected() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let output = verifier(&["check".to_owned(), own.to_string_lossy().into_owned()]);

@@ -2,6 +2,8 @@
 
 use sealroom_attestation::{
     UnixTime,
+    digests::ManifestDigest,
+    node::Freshness,
     snp::{Anchors, Endorsements, Generation as Product, Measurement, TcbComponents},
 };
 use sealroom_forge::{Fake, FakeSnp, Generation};
@@ -17,8 +19,9 @@ fn chip() -> FakeSnp {
     Fake::snp([3; 32]).measurement(IMAGE.0)
 }
 
+/// An auditor's: a bare report names no session, so none can be fresh.
 fn policy() -> Policy {
-    let mut policy = Policy::built_in();
+    let mut policy = Policy { freshness: Freshness::Cached, ..Policy::built_in() };
     policy.snp.measurements = [("image".to_owned(), IMAGE)].into();
     policy
 }
@@ -66,6 +69,16 @@ fn refuses_debugging_migration_and_other_privilege_levels() {
 fn refuses_another_image_and_cannot_decide_without_a_pin() {
     assert_eq!(refused(&chip().measurement([8; 48]), policy()), "snp.measurement");
     assert_eq!(undecided(&chip(), Policy::built_in()), "snp.measurement");
+}
+
+#[test]
+fn a_bare_report_proves_neither_a_fresh_session_nor_a_model() {
+    for freshness in [Freshness::Key, Freshness::Hardware] {
+        let fresh = Policy { freshness, ..policy() };
+        assert_eq!(undecided(&chip(), fresh), "statement.freshness");
+    }
+    let models = [("model".to_owned(), vec![ManifestDigest([2; 32])])].into();
+    assert_eq!(undecided(&chip(), Policy { models, ..policy() }), "policy.model");
 }
 
 #[test]

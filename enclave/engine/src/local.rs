@@ -44,6 +44,8 @@ impl Default for Settings {
 pub struct LocalEngine {
     model: Arc<Model>,
     scheduler: Scheduler,
+    /// The most bytes that one token stands for.
+    longest_token: usize,
 }
 
 impl LocalEngine {
@@ -57,7 +59,8 @@ impl LocalEngine {
         let limits = limits(settings)?;
         let model = Arc::new(Model::load(bytes, settings.context, limits.chunk)?);
         let scheduler = Scheduler::start(Arc::clone(&model), limits)?;
-        Ok(Self { model, scheduler })
+        let longest_token = model.tokenizer.vocabulary().longest();
+        Ok(Self { model, scheduler, longest_token })
     }
 
     fn prompt(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
@@ -94,6 +97,7 @@ impl Engine for LocalEngine {
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {
         let submitted = Instant::now();
         request::check(&request, self.model.card.vocab_size)?;
+        request::check_length(&request.input, self.longest_token, self.model.card.context_length)?;
         let prompt = self.prompt(&request.input)?;
         let context = self.model.card.context_length;
         let max_tokens = request::room(prompt.len(), request.max_tokens, context)?;

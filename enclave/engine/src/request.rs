@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use crate::engine::{
-    GenerationRequest, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, Sampling,
+    GenerationRequest, Input, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, Sampling,
 };
 use crate::error::EngineError;
 
@@ -48,6 +48,23 @@ fn check_sampling(sampling: &Sampling, vocabulary: usize) -> Result<(), EngineEr
     Ok(())
 }
 
+/// Refuses a text that cannot fit however well it is tokenized, before seconds are spent on tokenizing it.
+pub(crate) fn check_length(
+    input: &Input,
+    longest_token: usize,
+    context: usize,
+) -> Result<(), EngineError> {
+    let bytes = match input {
+        Input::Chat(messages) => messages.iter().map(|message| message.content.len()).sum(),
+        Input::Text(text) => text.len(),
+    };
+    let least = bytes / longest_token;
+    if least > context {
+        return Err(EngineError::ContextLength { prompt: least, completion: 1, context });
+    }
+    Ok(())
+}
+
 /// How many tokens may be generated after a prompt of `prompt` tokens.
 pub(crate) fn room(
     prompt: usize,
@@ -83,7 +100,6 @@ fn refusal(parameter: &'static str, found: impl Display, expected: String) -> En
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Input;
 
     type Change = fn(&mut GenerationRequest);
 
@@ -168,6 +184,14 @@ mod tests {
         assert_eq!(room(7, None, 8), Ok(1));
         let error = EngineError::ContextLength { prompt: 8, completion: 1, context: 8 };
         assert_eq!(room(8, None, 8), Err(error));
+    }
+
+    #[test]
+    fn a_text_that_cannot_fit_is_refused_before_it_is_tokenized() {
+        let of = |bytes: usize| check_length(&Input::Text("x".repeat(bytes).into()), 4, 8);
+        assert_eq!(of(35), Ok(()));
+        let error = EngineError::ContextLength { prompt: 9, completion: 1, context: 8 };
+        assert_eq!(of(36), Err(error));
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! One thread steps all sequences in turn: one token each, or one piece of a prompt.
 
+mod queue;
 mod sequence;
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
+use queue::Queue;
 pub(crate) use sequence::Job;
 use sequence::Sequence;
 
@@ -23,11 +22,9 @@ pub(crate) struct Limits {
     pub(crate) chunk: usize,
 }
 
-/// The queue in front of the engine's thread. Dropping it ends the thread within one step.
+/// The engine's thread and the queue before it. Dropping it ends the thread within one step.
 pub(crate) struct Scheduler {
-    queue: Option<SyncSender<Job>>,
-    capacity: usize,
-    stop: Arc<AtomicBool>,
+    queue: Arc<Queue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -39,29 +36,23 @@ impl Scheduler {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(limits.threads);
         let pool = pool.thread_name(|index| format!("engine-{index}")).build();
         let pool = pool.map_err(|error| refused(error.to_string()))?;
-        let (queue, jobs) = sync_channel(limits.queue);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let work = move || pool.install(move || run(&model, &jobs, &stopped, limits));
+        let queue = Arc::new(Queue::new(limits.queue));
+        let jobs = Served(Arc::clone(&queue));
+        let work = move || pool.install(move || run(&model, &jobs.0, limits));
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(work);
         let thread = thread.map_err(|error| refused(error.to_string()))?;
-        Ok(Self { queue: Some(queue), capacity: limits.queue, stop, thread: Some(thread) })
+        Ok(Self { queue, thread: Some(thread) })
     }
 
     /// Queues a job or refuses it at once.
     pub(crate) fn submit(&self, job: Job) -> Result<(), EngineError> {
-        let queue = self.queue.as_ref().ok_or(EngineError::Stopped)?;
-        queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => EngineError::Overloaded { capacity: self.capacity },
-            TrySendError::Disconnected(_) => EngineError::Stopped,
-        })
+        self.queue.push(job)
     }
 }
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        self.queue = None;
+        self.queue.close();
         let Some(thread) = self.thread.take() else { return };
         // The last handle may be dropped by a sink, on the pool that this thread waits for.
         if rayon::current_thread_index().is_none() {
@@ -71,41 +62,28 @@ impl Drop for Scheduler {
     }
 }
 
-fn run(model: &Model, jobs: &Receiver<Job>, stop: &AtomicBool, limits: Limits) {
+/// Closes the queue when the thread that serves it ends, in a panic too: nobody waits for nothing.
+struct Served(Arc<Queue>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+fn run(model: &Model, queue: &Queue, limits: Limits) {
     let mut active: Vec<Sequence> = Vec::with_capacity(limits.sequences);
     loop {
-        let admitted = admit(model, jobs, &mut active, limits);
-        if stop.load(Ordering::Acquire) {
-            active.into_iter().for_each(|sequence| sequence.fail(EngineError::Stopped));
-            jobs.try_iter().for_each(|job| job.fail(EngineError::Stopped));
-            return;
+        while active.len() < limits.sequences {
+            // It waits only when there is nothing else to do.
+            let next = if active.is_empty() { queue.wait() } else { queue.next() };
+            let Some(job) = next else { break };
+            active.extend(Sequence::start(model, job));
         }
-        if admitted.is_break() && active.is_empty() {
+        if queue.is_closed() {
+            active.into_iter().for_each(|sequence| sequence.fail(EngineError::Stopped));
             return;
         }
         active.retain_mut(|sequence| sequence.step(model, limits.chunk).is_continue());
     }
-}
-
-/// Fills the free places from the queue; waits only when there is nothing else to do. `Break` when
-/// no more jobs can come.
-fn admit(
-    model: &Model,
-    jobs: &Receiver<Job>,
-    active: &mut Vec<Sequence>,
-    limits: Limits,
-) -> ControlFlow<()> {
-    while active.len() < limits.sequences {
-        let next = if active.is_empty() {
-            jobs.recv().map_err(|_| TryRecvError::Disconnected)
-        } else {
-            jobs.try_recv()
-        };
-        match next {
-            Ok(job) => active.extend(Sequence::start(model, job)),
-            Err(TryRecvError::Empty) => break,
-            Err(TryRecvError::Disconnected) => return ControlFlow::Break(()),
-        }
-    }
-    ControlFlow::Continue(())
 }

@@ -70,6 +70,12 @@ impl Vocabulary {
         self.names.get(id as usize).map_or("", String::as_str)
     }
 
+    /// The most bytes of text that one token can stand for.
+    pub(crate) fn longest(&self) -> usize {
+        let names = self.names.iter().map(String::len);
+        names.chain(self.bytes.iter().map(Vec::len)).max().unwrap_or(1).max(1)
+    }
+
     /// The bytes a token stands for, none for a control token.
     pub(crate) fn bytes(&self, id: u32) -> &[u8] {
         self.bytes.get(id as usize).map_or(&[], Vec::as_slice)

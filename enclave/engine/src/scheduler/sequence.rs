@@ -30,9 +30,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Ends a job that never started.
+    /// Ends a job that never started. Whoever cancelled it is told nothing more.
     pub(crate) fn fail(mut self, error: EngineError) {
-        let _ = self.sink.event(Event::Failed(error));
+        if !self.sink.is_cancelled() {
+            let _ = self.sink.event(Event::Failed(error));
+        }
     }
 }
 

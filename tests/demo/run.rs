@@ -37,14 +37,14 @@ impl Answer {
 }
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
-    let mut screen = Screen::new(arguments.json);
-    let path = bring(arguments, &mut screen).await?;
+    let screen = Screen::new(arguments.json);
+    let (path, chip) = tokio::try_join!(bring(arguments, &screen), stage::forge())?;
     screen.step("reading the weights into private memory, booting a simulated node");
-    let mut stage = Stage::set(&path).await?;
+    let mut stage = Stage::set(&path, chip).await?;
     screen.step("connecting: challenge, evidence, verdict");
     let session = stage.connect.keeper().session().await.map_err(anyhow::Error::msg)?;
     screen.verdict(session.accepted().verdict());
-    let answer = ask(&stage, arguments, &mut screen).await?;
+    let answer = ask(&stage, arguments, &screen).await?;
     screen.receipt(&answer);
     screen.step("attacking, each attack beside its control");
     let changed = tokio::task::spawn_blocking(move || stage::load_changed(&path)).await??;
@@ -66,7 +66,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     Ok(ok)
 }
 
-async fn bring(arguments: &Arguments, screen: &mut Screen) -> Result<PathBuf> {
+async fn bring(arguments: &Arguments, screen: &Screen) -> Result<PathBuf> {
     if let Some(path) = &arguments.model {
         return Ok(path.clone());
     }
@@ -76,7 +76,7 @@ async fn bring(arguments: &Arguments, screen: &mut Screen) -> Result<PathBuf> {
     tokio::task::spawn_blocking(model::bring).await?
 }
 
-async fn ask(stage: &Stage, arguments: &Arguments, screen: &mut Screen) -> Result<Answer> {
+async fn ask(stage: &Stage, arguments: &Arguments, screen: &Screen) -> Result<Answer> {
     screen.prompt(&arguments.prompt);
     let body = serde_json::json!({
         "model": stage.ground.manifest.name,

@@ -30,11 +30,11 @@ impl Screen {
     }
 
     /// Says what is being done, so that nobody waits before a silent terminal.
-    pub(crate) fn step(&mut self, what: &str) {
+    pub(crate) fn step(&self, what: &str) {
         anstream::eprintln!("{QUIET}· {what}{QUIET:#}");
     }
 
-    fn say(&mut self, text: &str) {
+    fn say(&self, text: &str) {
         if !self.json {
             anstream::print!("{text}");
             // A story that cannot be shown is no reason to fail.
@@ -42,19 +42,19 @@ impl Screen {
         }
     }
 
-    pub(crate) fn verdict(&mut self, verdict: &Verdict) {
+    pub(crate) fn verdict(&self, verdict: &Verdict) {
         self.say(&format!("\n{}", table(verdict)));
     }
 
-    pub(crate) fn prompt(&mut self, prompt: &str) {
+    pub(crate) fn prompt(&self, prompt: &str) {
         self.say(&format!("\n{TITLE}{prompt}{TITLE:#}\n\n"));
     }
 
-    pub(crate) fn token(&mut self, text: &str) {
+    pub(crate) fn token(&self, text: &str) {
         self.say(text);
     }
 
-    pub(crate) fn receipt(&mut self, answer: &Answer) {
+    pub(crate) fn receipt(&self, answer: &Answer) {
         let receipt = answer.receipt.claims();
         let usage = receipt.usage;
         self.say(&format!(
@@ -72,7 +72,7 @@ impl Screen {
         self.say("\n");
     }
 
-    pub(crate) fn attack(&mut self, outcome: &Outcome) {
+    pub(crate) fn attack(&self, outcome: &Outcome) {
         let (control, refused) = (mark(outcome.control), mark(outcome.refused));
         let check = outcome.check.as_deref().unwrap_or("answered");
         let Outcome { name, problem, .. } = outcome;
@@ -82,7 +82,7 @@ impl Screen {
         }
     }
 
-    pub(crate) fn finish(&mut self, report: &Report<'_>) -> Result<()> {
+    pub(crate) fn finish(&self, report: &Report<'_>) -> Result<()> {
         if self.json {
             let mut out = std::io::stdout().lock();
             serde_json::to_writer_pretty(&mut out, report)?;
@@ -97,7 +97,7 @@ impl Screen {
         Ok(())
     }
 
-    pub(crate) fn keep(&mut self, address: SocketAddr, model: &str) {
+    pub(crate) fn keep(&self, address: SocketAddr, model: &str) {
         let call = format!("client.chat.completions.create(model=\"{model}\", messages=[...])");
         anstream::eprintln!(
             "\nrunning until Ctrl-C. Any OpenAI SDK, for example:\n  from openai import OpenAI\n  \

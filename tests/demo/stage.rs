@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use sealroom_attestation::manifest::Manifest;
 use sealroom_enclave::{Node, Weights, boot};
 use sealroom_engine::{Engine, LocalEngine, Settings, default_model};
+use sealroom_forge::FakeSnp;
 use sealroom_gateway::{
     connect::{self, Connect},
     session::RelyingParty,
@@ -25,12 +26,11 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(path: &Path) -> Result<Self> {
+    pub(crate) async fn set(path: &Path, chip: FakeSnp) -> Result<Self> {
         let path = path.to_owned();
         let (engine, manifest) =
             tokio::task::spawn_blocking(move || load(&path, Some(genuine()?))).await??;
         boot::self_test(engine.as_ref()).await.context("testing the engine")?;
-        let chip = world::chip(world::seed());
         let ground = Ground { chip: chip.clone(), engine, manifest, other_weights: None };
         let machine =
             world::Machine::new(chip, Arc::clone(&ground.engine), ground.manifest.clone())?;
@@ -52,6 +52,16 @@ async fn gateway(ground: &Ground, clock: &MovableClock, node: SocketAddr) -> Res
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("binding a loopback port")?;
     Connect::start(connect::Settings::default(), world::target(node)?, party, listener)
         .context("starting the gateway")
+}
+
+/// A vendor, and a chip of it. Signing once makes the vendor's certificates, which later reports share.
+pub(crate) async fn forge() -> Result<FakeSnp> {
+    let forged = tokio::task::spawn_blocking(|| {
+        let chip = world::chip(world::seed());
+        drop(chip.sign());
+        chip
+    });
+    forged.await.context("forging a vendor")
 }
 
 /// The model into private memory, hashed on the way, and an engine on it.

@@ -67,10 +67,15 @@ impl Watch {
 
     /// Compares the clocks and says whether a step was seen, now or before.
     pub(crate) fn stepped(&mut self, clock: &dyn Clock) -> bool {
+        self.stepped |= self.is_apart(clock);
+        self.stepped
+    }
+
+    /// Whether the clocks are further apart now than when the comparison started.
+    pub(crate) fn is_apart(&self, clock: &dyn Clock) -> bool {
         let elapsed = clock.monotonic().saturating_sub(self.monotonic).as_secs();
         let expected = self.wall.saturating_add(elapsed);
-        self.stepped |= clock.wall().0.abs_diff(expected) > TOLERATED_STEP;
-        self.stepped
+        clock.wall().0.abs_diff(expected) > TOLERATED_STEP
     }
 
     /// Forgets the fault and compares from now on.

@@ -16,7 +16,7 @@ use sealroom_attestation::evidence::{Binder, Bundle, Hardware};
 use sealroom_attestation::seal::{CompleteRequest, FreshRequest, KeyError, KeySet, ReplayError};
 use sealroom_attestation::statement::{QuoteFreshness, Statement};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Watch};
 use crate::collect::{CollectError, Collector};
 use crate::entropy::Entropy;
 use crate::kem::Epoch;
@@ -63,6 +63,8 @@ pub(crate) struct Cached {
     hardware: Hardware,
     bundle: Arc<[u8]>,
     collected: Duration,
+    /// The clocks as they were when the statement was issued.
+    issued: Watch,
 }
 
 /// Everything that evidence is made of.
@@ -214,12 +216,14 @@ impl Cached {
         &self.bundle
     }
 
-    /// Whether the claimed lifetime is still running, by both clocks.
+    /// Whether the claimed lifetime is still running, by both clocks, and these still agree on when it
+    /// began: a step while the hardware was signing is seen here and nowhere else.
     pub(crate) fn is_unexpired(&self, clock: &dyn Clock) -> bool {
         let Statement { issued_at, expires_at, .. } = self.statement;
         let lifetime = expires_at.0.saturating_sub(issued_at.0);
         let age = clock.monotonic().saturating_sub(self.collected).as_secs();
-        self.statement.window().contains(clock.wall()) && age <= lifetime
+        let in_time = self.statement.window().contains(clock.wall()) && age <= lifetime;
+        in_time && !self.issued.is_apart(clock)
     }
 
     /// Whether so much of the lifetime is over that new evidence should be collected.
@@ -307,12 +311,12 @@ impl Device {
         epoch: Arc<Epoch>,
         clock: &dyn Clock,
     ) -> Result<Cached, EvidenceError> {
-        let collected = clock.monotonic();
+        let (collected, issued) = (clock.monotonic(), Watch::start(clock));
         let statement = facts.statement(&epoch, QuoteFreshness::Cached, clock);
         let encoded = statement.encode();
         let hardware = self.sign(&encoded).await?;
         let bundle = facts.bundle(&encoded, &hardware, &epoch, Binder::None).into();
-        Ok(Cached { epoch, statement, encoded, hardware, bundle, collected })
+        Ok(Cached { epoch, statement, encoded, hardware, bundle, collected, issued })
     }
 
     async fn batch(
@@ -329,5 +333,50 @@ impl Device {
         let statement = facts.statement(&epoch, freshness, clock).encode();
         let hardware = self.sign(&statement).await?;
         Ok(Batch { epoch, statement, hardware, tree })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mock::{FixedEntropy, MovableClock};
+
+    /// A host that moves the wall clock while the hardware signs.
+    struct Stepping {
+        clock: Arc<MovableClock>,
+        seconds: i64,
+    }
+
+    impl Collector for Stepping {
+        fn collect(&self, report_data: &[u8; 64]) -> Result<Hardware, CollectError> {
+            self.clock.step_wall(self.seconds);
+            Ok(Hardware::Snp { report: report_data.to_vec(), certificates: None })
+        }
+    }
+
+    async fn collected_while_stepping(seconds: i64) -> (Evidence, Arc<MovableClock>) {
+        let (clock, entropy) = (Arc::new(MovableClock::new()), FixedEntropy::new());
+        let keys = Keys::generate(&entropy).expect("keys");
+        let facts = Facts {
+            identity: keys.identity(),
+            receipt_key: keys.receipt_key(),
+            leaf: keys.leaf().digest(),
+            manifest: Vec::new(),
+            manifest_digest: ManifestDigest([1; 32]),
+            config: Vec::new(),
+            config_digest: ConfigDigest([2; 32]),
+            lifetime: Duration::from_secs(3600),
+        };
+        let collector = Arc::new(Stepping { clock: Arc::clone(&clock), seconds });
+        let evidence = Evidence::first(facts, collector, &*clock, &entropy).await;
+        (evidence.expect("evidence"), clock)
+    }
+
+    #[tokio::test]
+    async fn evidence_issued_before_a_step_counts_for_nothing_after_it() {
+        for (seconds, counts) in [(5, true), (6, false), (-6, false)] {
+            let (evidence, clock) = collected_while_stepping(seconds).await;
+            assert_eq!(evidence.current().is_unexpired(&*clock), counts, "{seconds} s");
+        }
     }
 }

@@ -77,6 +77,10 @@ impl Waiting {
         }
         list.peers.insert(peer, mine.saturating_add(1));
         list.total = list.total.saturating_add(1);
+        // A peer that joins and leaves while a quote takes its time must not fill the memory.
+        if list.waiters.len() >= PER_PEER.max(list.total.saturating_mul(2)) {
+            list.waiters.retain(|waiter| !waiter.reply.is_closed());
+        }
         let (reply, answer) = oneshot::channel();
         list.waiters.push(Waiter { asked, reply });
         self.bell.notify_one();
@@ -153,6 +157,18 @@ mod tests {
         drop(waiting.join(peer(2), asked()).expect("another peer waits on"));
         tickets.pop();
         drop(waiting.join(peer(1), asked()).expect("a place again"));
+    }
+
+    #[test]
+    fn those_who_went_away_leave_no_room_taken_while_a_quote_takes_its_time() {
+        let waiting = Waiting::default();
+        let stays = waiting.join(peer(1), asked()).expect("a place");
+        for _ in 0..10_000 {
+            drop(waiting.join(peer(2), asked()).expect("a place"));
+        }
+        assert!(waiting.len() <= 2 * PER_PEER, "{} are remembered", waiting.len());
+        assert_eq!(waiting.take().map(|waiters| waiters.len()), Some(1));
+        drop(stays);
     }
 
     #[test]

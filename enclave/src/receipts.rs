@@ -131,8 +131,12 @@ impl RequestIds {
         if used.contains_key(&id) {
             return Err(IdRefused::Used);
         }
-        if order.len() >= MOST_IDS {
+        if used.len() >= MOST_IDS {
             return Err(IdRefused::Full);
+        }
+        // Ids that were given back leave their entries behind; they count for nobody.
+        if order.len() >= 2 * MOST_IDS {
+            order.retain(|(since, id)| used.get(id) == Some(since));
         }
         used.insert(id, now);
         order.push_back((now, id));
@@ -188,6 +192,18 @@ mod tests {
         assert_eq!(ids.take([1; 16], later(1199)), Err(IdRefused::Used));
         assert_eq!(ids.take([2; 16], later(1199)), Ok(()));
         assert_eq!(ids.take([1; 16], later(1200)), Ok(()));
+    }
+
+    #[test]
+    fn ids_given_back_take_no_room_from_others() {
+        let ids = RequestIds::default();
+        for _ in 0..2 * MOST_IDS + 10 {
+            assert_eq!(ids.take([1; 16], NOW), Ok(()));
+            ids.give_back([1; 16]);
+        }
+        assert!(ids.state.lock().expect("not poisoned").order.len() <= 2 * MOST_IDS);
+        assert_eq!(ids.take([2; 16], NOW), Ok(()));
+        assert_eq!(ids.take([2; 16], NOW), Err(IdRefused::Used));
     }
 
     #[test]

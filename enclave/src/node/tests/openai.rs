@@ -84,6 +84,32 @@ async fn unsupported_parameters_are_refused_by_name() {
 }
 
 #[tokio::test]
+async fn what_says_nothing_is_accepted_however_it_is_written() {
+    let rig = Rig::start().await;
+    let table = [
+        r#","response_format":{ "type" : "text" },"modalities":[ "text" ],"tools":[ ]"#,
+        r#","service_tier":"auto","prompt_cache_retention":"24h","metadata":{"a":"b"},"store":true"#,
+        r#","audio":null,"function_call":null,"functions":null,"logit_bias":null,"logprobs":null,
+            "max_completion_tokens":null,"max_tokens":null,"metadata":null,"modalities":null,"n":null,
+            "parallel_tool_calls":null,"prediction":null,"presence_penalty":null,"reasoning_effort":null,
+            "response_format":null,"seed":null,"service_tier":null,"stop":null,"store":null,"stream":null,
+            "stream_options":null,"temperature":null,"tool_choice":null,"tools":null,"top_logprobs":null,
+            "top_p":null,"user":null,"verbosity":null,"web_search_options":null,"anything":null"#,
+    ];
+    for (number, more) in table.into_iter().enumerate() {
+        let answer = ask(&rig, CHAT, number as u8, &chat(more)).await;
+        assert_eq!(answer.head.status, 200, "{more}: {}", answer.text());
+    }
+    // What this node's own answer looks like when a client sends it back.
+    let turn = r#"{"role":"assistant","content":"word0 ","refusal":null,"annotations":[],"audio":null,
+        "function_call":null,"tool_calls":null},{"role":"user","content":"say 1"}"#;
+    let json = chat("").replace(r#"{"role":"user","content":"say 1"}"#, turn);
+    assert_eq!(ask(&rig, CHAT, 100, &json).await.head.status, 200);
+    let spaced = chat(r#","response_format":{"type":"te xt"}"#);
+    assert_eq!(error(&ask(&rig, CHAT, 101, &spaced).await).1, "unsupported_value");
+}
+
+#[tokio::test]
 async fn an_unknown_model_is_answered_with_the_known_one() {
     let rig = Rig::start().await;
     let answer = ask(&rig, CHAT, 1, &chat("").replace("tiny", "gpt-9")).await;

@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
     /// Takes a parameter that this node understands with one value only.
     pub(super) fn only(&mut self, name: &'static str, neutral: &[&str]) -> Result<(), ApiError> {
         match self.take_raw(name) {
-            Some(raw) if !neutral.contains(&raw.get()) => {
+            Some(raw) if !neutral.iter().any(|value| is_written(raw.get(), value)) => {
                 let message = format!(
                     "parameter {}{name} is not supported with this value: {} expected",
                     self.place,
@@ -91,6 +91,21 @@ impl<'a> Fields<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether `json` is `value`, however much white space stands between its tokens.
+fn is_written(json: &str, value: &str) -> bool {
+    let (mut in_string, mut escaped) = (false, false);
+    let tokens = json.bytes().filter(|byte| {
+        if !in_string {
+            in_string = *byte == b'"';
+            return !byte.is_ascii_whitespace();
+        }
+        in_string = escaped || *byte != b'"';
+        escaped = !escaped && *byte == b'\\';
+        true
+    });
+    tokens.eq(value.bytes())
 }
 
 struct Object<'a>(BTreeMap<String, &'a RawValue>);
@@ -129,5 +144,20 @@ pub(super) struct Text(pub(super) PrivateText);
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|text| Self(PrivateText::new(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_counts_inside_strings_alone() {
+        let value = r#"{"a b":["\"c "]}"#;
+        assert!(is_written(value, value));
+        assert!(is_written("{ \"a b\" :\n\t[ \"\\\"c \" ] }", value));
+        for other in [r#"{"ab":["\"c "]}"#, r#"{"a b":["\"c"]}"#, r#"{"a b":["c "]}"#] {
+            assert!(!is_written(other, value), "{other}");
+        }
     }
 }

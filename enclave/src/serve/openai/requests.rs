@@ -10,7 +10,14 @@ use crate::node::State;
 /// Messages in one request.
 const MOST_MESSAGES: usize = 4096;
 /// Parameters that change no answer. They name the user to the server's owner, who is not told.
-const IGNORED: [&str; 5] = ["user", "metadata", "store", "safety_identifier", "prompt_cache_key"];
+const IGNORED: [&str; 6] = [
+    "user",
+    "metadata",
+    "store",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+];
 /// What completions generate when nothing is said, as OpenAI's do.
 const COMPLETION_TOKENS: usize = 16;
 
@@ -31,7 +38,7 @@ pub(super) fn chat(state: &State, content: &[u8]) -> Result<(Work, Parameters), 
     fields.only("tools", &["[]"])?;
     fields.only("tool_choice", &["\"none\"", "\"auto\""])?;
     fields.only("parallel_tool_calls", &["true", "false"])?;
-    fields.only("response_format", &[r#"{"type":"text"}"#, r#"{"type": "text"}"#])?;
+    fields.only("response_format", &[r#"{"type":"text"}"#])?;
     fields.only("modalities", &[r#"["text"]"#])?;
     generation(state, fields, input, max_tokens, Shape::Chat)
 }
@@ -57,6 +64,7 @@ fn generation(
     shape: Shape,
 ) -> Result<(Work, Parameters), ApiError> {
     fields.only("n", &["1"])?;
+    fields.only("service_tier", &["\"auto\"", "\"default\""])?;
     let (request, parameters) = sampling::take(state, &mut fields, input, max_tokens)?;
     let stream = fields.take("stream", "true or false")?.unwrap_or(false);
     let include_usage = include_usage(&mut fields, stream)?;
@@ -119,7 +127,9 @@ fn message(index: usize, raw: &RawValue) -> Result<ChatMessage, ApiError> {
         None => return Err(fields.wrong("content", "text or parts of text")),
     };
     fields.take_raw("name");
+    // What an assistant's turn brings along when a client sends it back.
     fields.only("tool_calls", &["[]"])?;
+    fields.only("annotations", &["[]"])?;
     fields.finish()?;
     Ok(ChatMessage { role, content })
 }

@@ -95,6 +95,27 @@ async fn over_http1_the_receipt_follows_for_whoever_takes_trailers() {
 }
 
 #[tokio::test]
+async fn over_http1_too_a_client_that_leaves_stops_the_engine() {
+    let rig = Rig::start().await;
+    let json = r#"{"model":"tiny","stream":true,"messages":[{"role":"user","content":"hang"}]}"#;
+    let body = seal(&rig.node, "/v1/chat/completions", 1, json).bytes;
+    let mut stream = Client::tls(&rig.node, b"http/1.1").await;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: x\r\ncontent-type: message/ohttp-chunked-req\r\ncontent-length: {}\r\n\r\n",
+        endpoints::OHTTP_GATEWAY,
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.expect("written");
+    stream.write_all(&body).await.expect("written");
+    let mut answer = vec![0; 12];
+    stream.read_exact(&mut answer).await.expect("an answer");
+    drop(stream);
+    while rig.engine.cancelled.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn paths_that_do_not_exist_are_empty() {
     let rig = Rig::start().await;
     let mut client = Client::dial(&rig.node, 1).await;

@@ -180,6 +180,21 @@ async fn a_replayed_request_is_refused_and_runs_once() {
 }
 
 #[tokio::test]
+async fn of_copies_sent_at_once_on_many_connections_one_runs() {
+    let rig = Rig::start().await;
+    let bytes = seal(&rig.node, CHAT, 1, &chat("say 1", "")).bytes;
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..8 {
+        let (mut client, bytes) = (Client::dial(&rig.node, number).await, bytes.clone());
+        calls.spawn(async move { client.post(OHTTP_GATEWAY, CHUNKED, bytes).await.0.as_u16() });
+    }
+    let mut statuses = calls.join_all().await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(rig.engine.accepted.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_request_to_the_previous_key_is_answered_until_that_key_dies() {
     let rig = Rig::start().await;
     let mut client = Client::dial(&rig.node, 1).await;

@@ -18,7 +18,8 @@ use super::{DecodeError, LONGEST_CERTIFICATE, der};
 pub struct Name<'a> {
     /// The whole encoded name.
     pub der: &'a [u8],
-    /// Its one common name; `None` when there is none, or more than one.
+    /// Its one common name; `None` when there is none, more than one, or one that is not visible ASCII: names go to
+    /// terminals and logs, where an attacker's control characters would write the verifier's words.
     pub common_name: Option<&'a str>,
 }
 
@@ -26,7 +27,9 @@ impl<'a> Name<'a> {
     pub(super) fn from_parsed(name: &X509Name<'a>) -> Self {
         let mut names = name.iter_common_name().map(|attribute| attribute.as_str().ok());
         let common_name = match (names.next(), names.next()) {
-            (Some(name), None) => name,
+            (Some(name), None) => {
+                name.filter(|name| name.bytes().all(|b| matches!(b, 0x20..=0x7e)))
+            }
             _ => None,
         };
         Self { der: name.as_raw(), common_name }

@@ -148,6 +148,22 @@ fn refuses_a_simulated_chain_whose_root_is_left_out() {
     refuses(check(&unknown), "snp.chain.root", error);
 }
 
+/// Names go to terminals and logs: what an attacker wrote in one must not look like the verifier's own words.
+#[test]
+fn shows_no_name_that_is_not_visible_text() {
+    for name in ["ARK\u{1b}[2J", "ARK\naccepted", "ARK\u{202e}", "ARK\u{e9}"] {
+        let root = fake().root(move |ark| (ark.subject, ark.issuer) = (name.into(), name.into()));
+        let root = root.authority(move |ask| ask.issuer = name.into());
+        let evidence = root.sign();
+        let verdict = verify(&evidence.report, &given(&evidence), &Anchors::production(), NOW);
+        let error = ChainError::RootNotPinned {
+            name: "(no single common name)".to_owned(),
+            sha256: evidence.root_sha256,
+        };
+        refuses(verdict, "snp.chain.root", error);
+    }
+}
+
 #[test]
 fn refuses_authorities_without_the_right_to_sign() {
     let error = |name: &str, reason| ChainError::Constraints { name: name.to_owned(), reason };

@@ -60,11 +60,23 @@ fn line(row: &Finding, width: usize, out: &mut String) -> fmt::Result {
 
 /// The start of a long value: whole ones are in the JSON form.
 fn shortened(text: &str) -> String {
-    if text.chars().count() <= WIDE {
-        return text.to_owned();
+    let mut start: String = text.chars().take(WIDE).map(visible).collect();
+    if text.chars().nth(WIDE).is_some() {
+        start.push('…');
     }
-    let start: String = text.chars().take(WIDE).collect();
-    format!("{start}…")
+    start
+}
+
+/// Names in evidence are their author's: one that moves the cursor or turns the line round must not reach a terminal.
+fn visible(character: char) -> char {
+    match character {
+        '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' => '\u{fffd}',
+        hidden if hidden.is_control() => '\u{fffd}',
+        other => other,
+    }
 }
 
 fn conclusion(verdict: &Verdict, out: &mut String) -> fmt::Result {
@@ -74,8 +86,9 @@ fn conclusion(verdict: &Verdict, out: &mut String) -> fmt::Result {
         Decision::Undecided => YELLOW,
     };
     let crypto = match verdict.crypto {
+        Crypto::Genuine if verdict.simulated() => "the evidence is a simulated vendor's",
         Crypto::Genuine => "the evidence is genuinely the vendor's",
-        Crypto::Forged => "the evidence is not genuine",
+        Crypto::Forged => "the evidence does not prove what it says",
         Crypto::Undecided => "whether the evidence is genuine could not be decided",
     };
     writeln!(out, "\n{style}{}{style:#}: {crypto}", verdict.decision.name())?;
@@ -84,4 +97,17 @@ fn conclusion(verdict: &Verdict, out: &mut String) -> fmt::Result {
         writeln!(out, "  {}", row.check.fix)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shortened;
+
+    #[test]
+    fn shows_the_start_of_a_text_and_nothing_that_moves_the_cursor() {
+        assert_eq!(shortened("model é"), "model é");
+        assert_eq!(shortened("a\u{1b}[2J\r\n\u{202e}b"), "a\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}b");
+        assert_eq!(shortened(&"x".repeat(60)), "x".repeat(60));
+        assert_eq!(shortened(&"x".repeat(61)), format!("{}…", "x".repeat(60)));
+    }
 }

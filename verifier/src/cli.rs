@@ -1,6 +1,11 @@
 //! The auditor's command line.
 
-use std::{fs, io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    io::{Read, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -171,7 +176,8 @@ fn trust(arguments: &CheckArguments) -> Result<Trust> {
 /// # Errors
 /// Where it cannot be read or is no policy, with the file's name.
 pub fn load_policy(path: &std::path::Path) -> Result<Policy> {
-    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = String::from_utf8(read(path)?)
+        .with_context(|| format!("reading {}: it is not text", path.display()))?;
     Policy::from_toml(&text).with_context(|| format!("checking the policy {}", path.display()))
 }
 
@@ -191,12 +197,16 @@ pub fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
 /// The largest file that is read, bytes: the limit of a bundle, and far above any endorsement.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
+/// Pipes and devices have no length to ask for: what is read is counted.
 fn read(path: &std::path::Path) -> Result<Vec<u8>> {
-    let length = fs::metadata(path).with_context(|| format!("reading {}", path.display()))?.len();
-    if length > LARGEST {
-        bail!("{} has {length} bytes, at most {LARGEST} are read", path.display());
+    let reading = || format!("reading {}", path.display());
+    let file = fs::File::open(path).with_context(reading)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).with_context(reading)?;
+    if bytes.len() as u64 > LARGEST {
+        bail!("{} has more than the {LARGEST} bytes that are read", path.display());
     }
-    fs::read(path).with_context(|| format!("reading {}", path.display()))
+    Ok(bytes)
 }
 
 fn now() -> Result<UnixTime> {

@@ -149,6 +149,18 @@ fn usage_is_exit_code_three_and_help_is_zero() {
     assert_eq!(genoa(&["--danger-accept-simulated"]).status.code(), Some(3));
 }
 
+/// A device says that it has no bytes and never ends.
+#[cfg(unix)]
+#[test]
+fn a_file_without_end_is_not_read_to_its_end() {
+    for more in [&["--with", "/dev/zero"], &["--policy", "/dev/zero"]] {
+        let output = genoa(more);
+        assert_eq!(output.status.code(), Some(3));
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(text.contains("/dev/zero has more than"), "{text}");
+    }
+}
+
 #[test]
 fn a_nonce_that_nothing_could_cover_is_a_usage_error() {
     let output = genoa(&["--nonce", &"00".repeat(32)]);

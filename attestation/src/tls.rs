@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, ServerConfig, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, PeerMisbehaved, ServerConfig,
+    SignatureScheme,
     client::{
         Resumption,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -23,6 +24,9 @@ mod hybrid;
 
 /// Application protocols, the preferred one first: over HTTP/2 trailers always arrive.
 pub const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// Leaves are on P-256: wire specification, section 2.
+const SCHEME: SignatureScheme = SignatureScheme::ECDSA_NISTP256_SHA256;
 
 /// ring with X25519MLKEM768 before X25519, and the cipher suites of TLS 1.3 alone.
 #[must_use]
@@ -129,11 +133,15 @@ impl ServerCertVerifier for Possession {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        // Offering one scheme is not refusing the others: rustls leaves that to its caller.
+        if dss.scheme != SCHEME {
+            return Err(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into());
+        }
         verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ECDSA_NISTP256_SHA256]
+        vec![SCHEME]
     }
 }
 

@@ -91,6 +91,34 @@ fn a_genuine_leaf_without_its_key_is_refused() {
     assert_eq!(refused, Error::InvalidCertificate(CertificateError::BadSignature));
 }
 
+/// A server of its own making signs with what it likes, whatever the client offered.
+#[derive(Debug)]
+struct Stubborn(Arc<dyn rustls::sign::SigningKey>);
+
+impl rustls::sign::SigningKey for Stubborn {
+    fn choose_scheme(&self, _: &[SignatureScheme]) -> Option<Box<dyn rustls::sign::Signer>> {
+        self.0.choose_scheme(&[SignatureScheme::ED25519])
+    }
+
+    fn algorithm(&self) -> rustls::SignatureAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+#[test]
+fn a_leaf_of_another_kind_is_refused() {
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key pair");
+    let leaf = rcgen::CertificateParams::default().self_signed(&pair).expect("a certificate");
+    let key = PrivateKeyDer::Pkcs8(pair.serialize_der().into());
+    let key = provider().key_provider.load_private_key(key).expect("a key");
+    let shown = rustls::sign::CertifiedKey::new(vec![leaf.der().clone()], Arc::new(Stubborn(key)));
+    let (client, mut server) = parts();
+    server.cert_resolver = Arc::new(rustls::sign::SingleCertAndKey::from(shown));
+    let refused = shake(client, server).expect_err("a leaf on Ed25519");
+    let expected = rustls::PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme;
+    assert_eq!(refused, Error::PeerMisbehaved(expected));
+}
+
 #[test]
 fn a_chain_beside_the_leaf_is_refused() {
     let (one, other) = (node(), node());

@@ -66,7 +66,9 @@ fn snp(policy: &SnpPolicy, claims: &SnpClaims, ledger: &mut Ledger) {
         tcb(policy, claims, generation, ledger);
     }
     match (claims.revocation, policy.revocation) {
-        (snp::Revocation::Checked, _) => ledger.pass(&checks::SNP_REVOCATION, "not revoked"),
+        (snp::Revocation::Checked, _) => {
+            ledger.pass(&checks::SNP_REVOCATION, "the authorities are not revoked");
+        }
         (snp::Revocation::NotGiven, Revocation::Required) => {
             ledger.missing(
                 &checks::SNP_REVOCATION,

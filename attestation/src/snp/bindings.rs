@@ -240,11 +240,14 @@ pub(super) fn crl_validity(crl: &Crl<'_>, now: UnixTime) -> Checked {
     validity(window, now, CrlError::Validity { window, now })
 }
 
-/// Neither authority, nor key, nor the root itself is on the list. AMD gives every VCEK and VLEK the serial 0: a
-/// list that names 0 revokes them all.
+/// Neither authority, nor key, nor the root itself is on the list. The list is the root's, and speaks of what the root
+/// signed: ASK and ASVK. AMD gives every VCEK and VLEK the serial 0, so no list can name one chip's key, and the row
+/// must not sound as if one could; a list that names 0 all the same refuses every key rather than none.
 pub(super) fn revoked(crl: &Crl<'_>, chain: [&Certificate<'_>; 3]) -> Checked {
     match chain.into_iter().find(|certificate| crl.lists(certificate.serial)) {
-        None => Ok(format!("none of the chain among {} revoked", crl.len())),
+        None => {
+            Ok(format!("no authority among {} revoked; single chips are never listed", crl.len()))
+        }
         Some(certificate) => {
             let name = certificate.subject.shown().to_owned();
             Err(Mismatch::new(

@@ -44,15 +44,20 @@ impl<'a> Given<'a> {
             return Err(EndorsementError::TooMany { found, limit: MOST });
         }
         let mut given = Self { certificates: Vec::new(), crls: Vec::new() };
+        // A host may name the same bytes many times: they are read once.
         for (index, der) in endorsements.certificates.iter().enumerate() {
+            if given.certificates.iter().any(|known| known.der == der) {
+                continue;
+            }
             let decoded = Certificate::decode(der);
             let certificate =
                 decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
-            if !given.certificates.contains(&certificate) {
-                given.certificates.push(certificate);
-            }
+            given.certificates.push(certificate);
         }
         for (index, der) in endorsements.crls.iter().enumerate() {
+            if given.crls.iter().any(|known| known.der == der) {
+                continue;
+            }
             let crl = Crl::decode(der).map_err(|reason| EndorsementError::Crl { index, reason })?;
             given.crls.push(crl);
         }

@@ -148,6 +148,19 @@ fn refuses_a_simulated_chain_whose_root_is_left_out() {
     refuses(check(&unknown), "snp.chain.root", error);
 }
 
+/// 32 KiB of a host's table can name one list 31 times: it is one list, with one row for each check.
+#[test]
+fn reads_endorsements_that_were_given_twice_once() {
+    let evidence = fake().sign();
+    let mut twice = with_list(&evidence);
+    twice.certificates.extend(evidence.certificates());
+    twice.crls.extend(vec![evidence.crl.clone(); 20]);
+    let verified = check_at(&evidence, &twice, NOW).expect("the same, again");
+    let once = check_at(&evidence, &with_list(&evidence), NOW).expect("once");
+    assert_eq!(verified.claims(), once.claims());
+    assert_eq!(verified.ledger().findings().len(), once.ledger().findings().len());
+}
+
 /// Names go to terminals and logs: what an attacker wrote in one must not look like the verifier's own words.
 #[test]
 fn shows_no_name_that_is_not_visible_text() {
@@ -224,6 +237,15 @@ fn refuses_revoked_certificates_and_lists_that_do_not_count() {
     refuses(list(provider), "snp.crl.revoked", revoked("SEV-VLEK-Genoa"));
     let key = fake().vek(|vek| vek.serial = vec![9, 9]).crl(|crl| crl.revoked = vec![vec![9, 9]]);
     refuses(list(key), "snp.crl.revoked", revoked("SEV-VCEK"));
+    // Every real VCEK and VLEK has the serial 0, and so have the forge's.
+    for machine in [fake(), fake().vlek()] {
+        let refusal = list(machine.crl(|crl| crl.revoked = vec![vec![0]]));
+        let failed = refusal.expect_err("all keys").ledger;
+        assert_eq!(
+            failed.failed().map(|row| row.check.id).collect::<Vec<_>>(),
+            ["snp.crl.revoked"]
+        );
+    }
     let stranger = fake().crl(|crl| crl.signer.0 = Vendor::Two);
     refuses(list(stranger), "snp.crl.signature", CrlError::Signature);
     let (found, expected) = ("ARK-Milan".to_owned(), "ARK-Genoa".to_owned());

@@ -79,7 +79,7 @@ impl NodeClaims {
         snp.simulated
     }
 
-    /// The name of the quote that no malleable byte changes; `None` where nothing was proven.
+    /// The name of the quote that no malleable byte changes; `None` where the signing key's certificate is missing.
     #[must_use]
     pub fn evidence_id(&self) -> Option<EvidenceId> {
         let HardwareClaims::Snp(snp) = &self.hardware;

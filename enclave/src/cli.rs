@@ -72,6 +72,7 @@ fn start(path: &Path) -> ExitCode {
     let subscriber = telemetry::subscriber(config.log(), io::stderr());
     // Only this function installs one, once.
     drop(tracing::subscriber::set_global_default(subscriber));
+    telemetry::hide_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(serve(config)),

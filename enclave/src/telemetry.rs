@@ -25,6 +25,15 @@ pub fn subscriber<W: Write + Send + 'static>(
     Lines { level, writer: Mutex::new(writer) }
 }
 
+/// Makes every panic of this process one line that names its place and nothing else. The message that is
+/// printed otherwise can quote a prompt: a slice at a wrong byte prints the text that it was to cut.
+pub fn hide_panics() {
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!(reason = %place, "panicked"),
+        None => tracing::error!("panicked"),
+    }));
+}
+
 struct Lines<W> {
     level: Level,
     writer: Mutex<W>,
@@ -137,6 +146,21 @@ mod tests {
         });
         assert_eq!(lines.lines().count(), 1);
         assert!(!lines.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn a_panic_shows_its_place_and_not_its_message() {
+        let before = std::panic::take_hook();
+        hide_panics();
+        let lines = logged(Level::INFO, || {
+            let text = String::from("\u{e9} canary");
+            let cut = std::panic::catch_unwind(|| text[1..].len());
+            assert_eq!(cut.ok(), None, "inside a character");
+        });
+        std::panic::set_hook(before);
+        let line = "ERROR sealroom_enclave::telemetry panicked reason=enclave/src/telemetry.rs:";
+        assert!(lines.starts_with(line) && lines.lines().count() == 1, "{lines}");
+        assert!(!lines.contains("canary"), "{lines}");
     }
 
     #[test]

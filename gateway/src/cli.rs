@@ -152,6 +152,11 @@ fn log_to_stderr(log: Log) {
     let own = Targets::new().with_target("sealroom_gateway", level);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     tracing_subscriber::registry().with(lines.with_filter(own)).init();
+    // The message of a panic can quote a prompt: its place is enough to find it.
+    std::panic::set_hook(Box::new(|panic| match panic.location() {
+        Some(place) => tracing::error!(%place, "panicked"),
+        None => tracing::error!("panicked"),
+    }));
 }
 
 fn connect(arguments: ConnectArguments) -> Result<ExitCode> {

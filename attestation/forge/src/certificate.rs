@@ -1,7 +1,7 @@
-//! Certificates in the shape of AMD's, with every field open to change before they are signed.
+//! Certificates in the shape of AMD's and Intel's, with every field open to change before they are signed.
 
 use crate::der;
-use crate::keys::{Role, Vendor, sign_rsa};
+use crate::keys::{Role, Vendor, sign};
 
 /// One extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct CertificateSpec {
     pub version: u8,
     /// Most significant byte first.
     pub serial: Vec<u8>,
-    /// Common name of the issuer; the rest of the name is as AMD's.
+    /// Common name of the issuer; the rest of the name is as the vendor's.
     pub issuer: String,
     /// Common name of the subject.
     pub subject: String,
@@ -39,6 +39,8 @@ pub struct CertificateSpec {
     pub outer_algorithm: Option<Vec<u8>>,
     /// Whose key signs.
     pub signer: (Vendor, Role),
+    /// What Intel's keys follow from.
+    pub seed: [u8; 32],
     /// Changes one bit of the signature after signing.
     pub broken_signature: bool,
 }
@@ -75,16 +77,15 @@ impl CertificateSpec {
             &der::element(0xa0, &der::integer(&[self.version])),
             &der::integer(&self.serial),
             &self.algorithm,
-            &name(&self.issuer),
+            &name(self.signer.1, &self.issuer),
             &der::sequence(&[&der::time(self.not_before), &der::time(self.not_after)]),
-            &name(&self.subject),
+            &name(self.signer.1, &self.subject),
             &self.spki,
             &der::element(0xa3, &der::element(0x30, &extensions)),
         ]);
-        let (vendor, role) = self.signer;
-        let mut signature = sign_rsa(vendor, role, &body);
+        let mut signature = sign(self.signer, &self.seed, &body);
         if self.broken_signature {
-            signature.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+            signature.last_mut().into_iter().for_each(|byte| *byte ^= 1);
         }
         let outer = self.outer_algorithm.as_ref().unwrap_or(&self.algorithm);
         der::sequence(&[&body, outer, &der::bit_string(&signature)])
@@ -96,11 +97,18 @@ fn extension(extension: &ExtensionSpec) -> Vec<u8> {
     der::sequence(&[&der::oid(&extension.oid), critical, &der::octet_string(&extension.value)])
 }
 
-/// The names of AMD's certificates, in their order and with their string types.
-pub(crate) fn name(common_name: &str) -> Vec<u8> {
+/// The names of a vendor's certificates, in their order and with their string types.
+pub(crate) fn name(role: Role, common_name: &str) -> Vec<u8> {
     const UTF8: u8 = 0x0c;
     const PRINTABLE: u8 = 0x13;
-    let attributes = [
+    let intel = [
+        ("2.5.4.3", UTF8, common_name),
+        ("2.5.4.10", UTF8, "Intel Corporation"),
+        ("2.5.4.7", UTF8, "Santa Clara"),
+        ("2.5.4.8", UTF8, "CA"),
+        ("2.5.4.6", PRINTABLE, "US"),
+    ];
+    let amd = [
         ("2.5.4.11", UTF8, "Engineering"),
         ("2.5.4.6", PRINTABLE, "US"),
         ("2.5.4.7", UTF8, "Santa Clara"),
@@ -108,10 +116,11 @@ pub(crate) fn name(common_name: &str) -> Vec<u8> {
         ("2.5.4.10", UTF8, "Advanced Micro Devices"),
         ("2.5.4.3", UTF8, common_name),
     ];
+    let attributes: &[_] = if role.is_intel() { &intel } else { &amd };
     let sets: Vec<u8> = attributes
-        .into_iter()
+        .iter()
         .flat_map(|(oid, tag, text)| {
-            der::set(&[&der::sequence(&[&der::oid(oid), &der::element(tag, text.as_bytes())])])
+            der::set(&[&der::sequence(&[&der::oid(oid), &der::element(*tag, text.as_bytes())])])
         })
         .collect();
     der::element(0x30, &sets)
@@ -130,6 +139,11 @@ pub fn pss(hash_oid: &str, mask_hash_oid: &str, salt: u8, trailer: bool) -> Vec<
         &trailer,
     ]);
     der::sequence(&[&der::oid("1.2.840.113549.1.1.10"), &parameters])
+}
+
+/// ECDSA with SHA-256 (RFC 5758 §3.2).
+pub(crate) fn ecdsa_sha256() -> Vec<u8> {
+    der::sequence(&[&der::oid("1.2.840.10045.4.3.2")])
 }
 
 /// The object identifier of SHA-384.

@@ -1,8 +1,8 @@
-//! Revocation lists in the shape of AMD's.
+//! Revocation lists in the shape of AMD's and Intel's.
 
 use crate::certificate::name;
 use crate::der;
-use crate::keys::{Role, Vendor, sign_rsa};
+use crate::keys::{Role, Vendor, sign};
 
 /// Everything that goes into a revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,21 +19,27 @@ pub struct CrlSpec {
     pub algorithm: Vec<u8>,
     /// Critical extension to add, in dotted form.
     pub critical_extension: Option<String>,
+    /// Names the key that signs, when it is named.
+    pub authority_key: Option<[u8; 20]>,
     /// Whose key signs.
     pub signer: (Vendor, Role),
+    /// What Intel's keys follow from.
+    pub seed: [u8; 32],
 }
 
 impl CrlSpec {
     /// Encodes and signs.
     #[must_use]
     pub fn sign(&self) -> Vec<u8> {
+        let reason = if self.signer.1.is_intel() { key_compromise() } else { Vec::new() };
         let entry = |serial: &Vec<u8>| {
-            der::sequence(&[&der::integer(serial), &der::time(self.this_update)])
+            der::sequence(&[&der::integer(serial), &der::time(self.this_update), &reason])
         };
         let entries: Vec<u8> = self.revoked.iter().flat_map(entry).collect();
         let revoked = if entries.is_empty() { Vec::new() } else { der::element(0x30, &entries) };
         let number =
             der::sequence(&[&der::oid("2.5.29.20"), &der::octet_string(&der::integer(&[1]))]);
+        let authority = self.authority_key.map_or(Vec::new(), authority_key);
         let critical = self.critical_extension.as_ref().map_or(Vec::new(), |oid| {
             der::sequence(&[
                 &der::oid(oid),
@@ -44,13 +50,25 @@ impl CrlSpec {
         let body = der::sequence(&[
             &der::integer(&[1]),
             &self.algorithm,
-            &name(&self.issuer),
+            &name(self.signer.1, &self.issuer),
             &der::time(self.this_update),
             &self.next_update.map_or(Vec::new(), der::time),
             &revoked,
-            &der::element(0xa0, &der::sequence(&[&number, &critical])),
+            &der::element(0xa0, &der::sequence(&[&number, &authority, &critical])),
         ]);
-        let (vendor, role) = self.signer;
-        der::sequence(&[&body, &self.algorithm, &der::bit_string(&sign_rsa(vendor, role, &body))])
+        let signature = sign(self.signer, &self.seed, &body);
+        der::sequence(&[&body, &self.algorithm, &der::bit_string(&signature)])
     }
+}
+
+/// The extensions of one entry: the key was compromised (RFC 5280 §5.3.1).
+fn key_compromise() -> Vec<u8> {
+    let reason = der::octet_string(&der::element(0x0a, &[1]));
+    der::sequence(&[&der::sequence(&[&der::oid("2.5.29.21"), &reason])])
+}
+
+/// The extension that names the key that signed (RFC 5280 §5.2.1).
+fn authority_key(key: [u8; 20]) -> Vec<u8> {
+    let identifier = der::sequence(&[&der::element(0x80, &key)]);
+    der::sequence(&[&der::oid("2.5.29.35"), &der::octet_string(&identifier)])
 }

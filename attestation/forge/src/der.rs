@@ -79,7 +79,7 @@ pub(crate) fn time(unix: u64) -> Vec<u8> {
 }
 
 /// Year, month and day, counted up from 1970.
-fn civil(mut days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(mut days: u64) -> (u64, u64, u64) {
     let mut year = 1970;
     let leap = |year: u64| {
         year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))

@@ -1,8 +1,9 @@
-//! The keys of the forged vendors: RSA keys that are fixed and public, P-384 keys that follow from a seed.
+//! The keys of the forged vendors: RSA keys that are fixed and public, keys on curves that follow from a seed.
 
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use p256::ecdsa::signature::Signer as _;
 use p384::ecdsa::{SigningKey, VerifyingKey};
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPublicKey as _};
 use rsa::rand_core::{CryptoRng, Error, RngCore};
@@ -20,7 +21,7 @@ pub enum Vendor {
     Two,
 }
 
-/// Whose RSA key.
+/// Whose key: AMD's are RSA keys, Intel's are on P-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// AMD root key.
@@ -29,6 +30,23 @@ pub enum Role {
     Ask,
     /// AMD signing key for VLEKs.
     Asvk,
+    /// Intel root key.
+    SgxRoot,
+    /// Intel key that signs the keys of platforms.
+    PckAuthority,
+    /// Intel key that signs TCB information.
+    TcbSigning,
+    /// The key of one Intel platform.
+    Pck,
+}
+
+impl Role {
+    pub(crate) const fn is_intel(self) -> bool {
+        match self {
+            Self::Ark | Self::Ask | Self::Asvk => false,
+            Self::SgxRoot | Self::PckAuthority | Self::TcbSigning | Self::Pck => true,
+        }
+    }
 }
 
 const FIXED: [(Vendor, Role, &[u8]); 6] = [
@@ -54,8 +72,18 @@ fn key(vendor: Vendor, role: Role) -> &'static RsaPrivateKey {
     KEYS.get(&(vendor, role)).expect("every vendor has every role's key")
 }
 
+/// Signs as whoever is named: RSA for AMD, ECDSA on P-256 with a key that follows from the seed for Intel.
+pub(crate) fn sign((vendor, role): (Vendor, Role), seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
+    if role.is_intel() {
+        let signature: p256::ecdsa::Signature = intel(vendor, role, seed).sign(message);
+        signature.to_der().as_bytes().to_vec()
+    } else {
+        sign_rsa(vendor, role, message)
+    }
+}
+
 /// RSASSA-PSS with SHA-384 and a salt of 48 bytes that follows from the message: the same bytes every time.
-pub(crate) fn sign_rsa(vendor: Vendor, role: Role, message: &[u8]) -> Vec<u8> {
+fn sign_rsa(vendor: Vendor, role: Role, message: &[u8]) -> Vec<u8> {
     let name = (vendor, role, Sha256::digest(message).into());
     if let Some(made) = MADE.lock().unwrap_or_else(PoisonError::into_inner).get(&name) {
         return made.clone();
@@ -85,7 +113,29 @@ pub(crate) fn p384_spki(key: &SigningKey) -> Vec<u8> {
     der::sequence(&[&algorithm, &der::bit_string(point.as_bytes())])
 }
 
-/// The key that follows from a seed and a label.
+/// Intel's keys follow from the vendor's and the role's name.
+pub(crate) fn intel(vendor: Vendor, role: Role, seed: &[u8; 32]) -> p256::ecdsa::SigningKey {
+    p256(seed, &format!("{vendor:?} {role:?}"))
+}
+
+/// SubjectPublicKeyInfo of a P-256 key (RFC 5480 §2).
+pub(crate) fn p256_spki(key: &p256::ecdsa::SigningKey) -> Vec<u8> {
+    let point = key.verifying_key().to_encoded_point(false);
+    let algorithm =
+        der::sequence(&[&der::oid("1.2.840.10045.2.1"), &der::oid("1.2.840.10045.3.1.7")]);
+    der::sequence(&[&algorithm, &der::bit_string(point.as_bytes())])
+}
+
+/// The P-256 key that follows from a seed and a label.
+pub(crate) fn p256(seed: &[u8; 32], label: &str) -> p256::ecdsa::SigningKey {
+    let attempt = |attempt| {
+        let bytes = derive384(seed, label, attempt);
+        p256::ecdsa::SigningKey::from_slice(bytes.get(..32)?).ok()
+    };
+    (0_u8..=255).find_map(attempt).expect("almost every 32 bytes are a key")
+}
+
+/// The P-384 key that follows from a seed and a label.
 pub(crate) fn p384(seed: &[u8; 32], label: &str) -> SigningKey {
     (0_u8..=255)
         .find_map(|attempt| SigningKey::from_slice(&derive384(seed, label, attempt)).ok())

@@ -90,6 +90,7 @@ fn spec(
         algorithm: pss(SHA384, SHA384, 48, false),
         outer_algorithm: None,
         signer: (machine.vendor, signer),
+        seed: machine.seed,
         broken_signature: false,
     }
 }
@@ -161,6 +162,8 @@ pub(super) fn crl(machine: &FakeSnp) -> CrlSpec {
         revoked: Vec::new(),
         algorithm: pss(SHA384, SHA384, 48, false),
         critical_extension: None,
+        authority_key: None,
         signer: (machine.vendor, Role::Ark),
+        seed: machine.seed,
     }
 }

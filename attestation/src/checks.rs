@@ -269,9 +269,6 @@ checks! {
     POLICY_MODEL = "policy.model",
         "other weights answer otherwise, and perhaps on purpose",
         "add the manifest digest to the policy's models after checking it, or use a node that serves a listed model";
-    POLICY_EXPIRY = "policy.expiry",
-        "what was proven does not hold for ever",
-        "verify again with fresh evidence and endorsements";
 
     // The receipt of one answer.
     RECEIPT_SIGNATURE = "receipt.signature",

@@ -88,6 +88,9 @@ fn gate(state: &State, headers: &HeaderMap) -> Result<(Framing, OwnedSemaphorePe
     Ok((framing, receiving.map_err(|_| Problem::Overload)?))
 }
 
+/// How much of a body is opened at once, bytes: whoever sends single bytes pays for single bytes alone.
+const GATHERED: usize = 16 * 1024;
+
 /// Opens the request chunk by chunk. Nothing is done with it before its final chunk. What decapsulation
 /// and decryption leave on the stack is overwritten.
 async fn receive(
@@ -97,15 +100,21 @@ async fn receive(
 ) -> Result<(Plaintext, CompleteRequest), Problem> {
     let mut reader = RequestReader::new(state.key_set(), framing);
     let (mut plaintext, mut body) = (Plaintext::new(), pin!(body));
+    let mut gathered = Vec::with_capacity(GATHERED);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::BadFrame)?;
-        if let Ok(bytes) = frame.into_data() {
-            let fed = memory::off_the_stack(|| reader.feed(&bytes, &mut plaintext));
+        gathered.extend_from_slice(&frame.into_data().unwrap_or_default());
+        if gathered.len() >= GATHERED {
+            let fed = memory::off_the_stack(|| reader.feed(&gathered, &mut plaintext));
             fed.map_err(problem_of)?;
+            gathered.clear();
         }
     }
-    let complete = memory::off_the_stack(|| reader.finish(&mut plaintext)).map_err(problem_of)?;
-    Ok((plaintext, complete))
+    let complete = memory::off_the_stack(|| {
+        reader.feed(&gathered, &mut plaintext)?;
+        reader.finish(&mut plaintext)
+    });
+    Ok((plaintext, complete.map_err(problem_of)?))
 }
 
 const fn problem_of(error: SealError) -> Problem {

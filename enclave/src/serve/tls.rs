@@ -12,7 +12,6 @@ use rustls::HandshakeKind;
 use sealroom_attestation::binder::ProverSide;
 use sealroom_attestation::digests::{LeafDigest, Nonce};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Duration, Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -22,9 +21,11 @@ use tower::ServiceExt;
 use super::Deadlines;
 
 mod activity;
+mod places;
 mod shared;
 
 use activity::{Activity, Counted};
+use places::{Place, Places};
 use shared::Shared;
 
 /// A request's header section, in bytes and in fields.
@@ -98,14 +99,14 @@ const BREATH: Duration = Duration::from_millis(50);
 impl Door {
     /// Accepts until the node closes.
     pub(crate) async fn open(self, listener: TcpListener, tasks: TaskTracker) {
-        let slots = Arc::new(Semaphore::new(self.connections));
+        let places = Places::new(self.connections);
         let door = Arc::new(self);
         while let Some(accepted) = door.closing.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, address)) => {
                     // One connection too many is closed at once: the peer sees it and goes elsewhere.
-                    if let Ok(slot) = Arc::clone(&slots).try_acquire_owned() {
-                        tasks.spawn(Arc::clone(&door).connection(stream, address, slot));
+                    if let Some(place) = places.take(address.ip()) {
+                        tasks.spawn(Arc::clone(&door).connection(stream, address, place));
                     }
                 }
                 Err(_) => tokio::time::sleep(BREATH).await,
@@ -113,12 +114,7 @@ impl Door {
         }
     }
 
-    async fn connection(
-        self: Arc<Self>,
-        stream: TcpStream,
-        address: SocketAddr,
-        _slot: OwnedSemaphorePermit,
-    ) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, address: SocketAddr, _place: Place) {
         // Events are small and written once each: none may wait for another.
         if stream.set_nodelay(true).is_err() {
             return;

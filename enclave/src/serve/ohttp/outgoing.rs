@@ -22,7 +22,7 @@ const AHEAD: usize = 4;
 
 /// The most inner content of one stream, bytes: it is kept whole, because the receipt commits to its length
 /// first.
-const MOST_CONTENT: usize = 16 << 20;
+const MOST_CONTENT: usize = 32 << 20;
 
 /// The client is gone, or takes nothing any more.
 #[derive(Debug, PartialEq, Eq)]

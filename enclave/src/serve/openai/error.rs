@@ -95,7 +95,7 @@ impl ApiError {
 
     /// The answer took longer than any may.
     pub(in crate::serve) fn too_long() -> Self {
-        let message = "the answer was cut: it reached 1,800 s or 16 MiB".into();
+        let message = "the answer was cut: it reached 1,800 s or 32 MiB".into();
         Self { status: 504, message, code: "timeout", ..Self::internal() }
     }
 

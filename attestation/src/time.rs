@@ -14,6 +14,27 @@ impl UnixTime {
     }
 }
 
+impl UnixTime {
+    /// Reads RFC 3339 in UTC and whole seconds, as `2026-06-01T00:00:00Z`: the one form in which it is written.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| -> Option<u64> {
+            let digits = text.get(from..to)?;
+            digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
+        };
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+        if year < 1970 || !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let seconds = hour.checked_mul(3600)?.checked_add(minute.checked_mul(60)?)?;
+        let days = days(year, month, day)?.checked_mul(86_400)?;
+        let time = Self(days.checked_add(seconds)?.checked_add(second)?);
+        // A day that the month does not have, and every other spelling, is written otherwise than it was read.
+        (time.to_string() == text).then_some(time)
+    }
+}
+
 /// Writes RFC 3339 in UTC, as `2026-06-01T00:00:00Z`.
 impl fmt::Display for UnixTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +62,18 @@ const fn civil(days: u64) -> (u64, u64, u64) {
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
+}
+
+/// A Gregorian date to days since the epoch: the inverse of [`civil`].
+fn days(year: u64, month: u64, day: u64) -> Option<u64> {
+    let year = if month <= 2 { year.checked_sub(1)? } else { year };
+    let from_march = if month <= 2 { month.checked_add(9)? } else { month.checked_sub(3)? };
+    let (era, year) = (year / 400, year % 400);
+    let day_of_year = from_march.checked_mul(153)?.checked_add(2)? / 5;
+    let day_of_year = day_of_year.checked_add(day.checked_sub(1)?)?;
+    let leap_days = (year / 4).checked_sub(year / 100)?;
+    let day_of_era = year.checked_mul(365)?.checked_add(leap_days)?.checked_add(day_of_year)?;
+    era.checked_mul(146_097)?.checked_add(day_of_era)?.checked_sub(719_468)
 }
 
 /// When something counts: inclusive at both ends, as X.509 (RFC 5280 §4.1.2.5) has it.
@@ -87,6 +120,31 @@ mod tests {
         assert_eq!(UnixTime(1_780_272_000).to_string(), "2026-06-01T00:00:00Z");
         assert_eq!(UnixTime(4_107_542_399).to_string(), "2100-02-28T23:59:59Z");
         assert_eq!(UnixTime(4_107_542_400).to_string(), "2100-03-01T00:00:00Z");
+    }
+
+    #[test]
+    fn reads_what_it_writes_and_no_other_spelling() {
+        for seconds in [0, 951_782_400, 1_780_272_000, 4_107_542_399, 4_107_542_400, 86_399] {
+            let time = UnixTime(seconds);
+            assert_eq!(UnixTime::from_rfc3339(&time.to_string()), Some(time));
+        }
+        for text in [
+            "",
+            "2026-06-01",
+            "2026-06-01T00:00:00",
+            "2026-06-01T00:00:00z",
+            "2026-06-01 00:00:00Z",
+            "2026-06-01T00:00:00+00:00",
+            "2026-02-29T00:00:00Z",
+            "2026-06-31T00:00:00Z",
+            "2026-06-00T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-06-01T24:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "+026-06-01T00:00:00Z",
+        ] {
+            assert_eq!(UnixTime::from_rfc3339(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -6,13 +6,13 @@
 
 mod certificate;
 mod crl;
-mod der;
+pub(crate) mod der;
 mod pem;
 mod signature;
 
 pub use certificate::{Authority, AuthorityError, Certificate, Extension, Name};
 pub use crl::Crl;
-pub use pem::{PemBlock, PemError, blocks};
+pub use pem::{PemBlock, PemError, blocks, canonical};
 pub use signature::{Algorithm, BadSignature, KeyKind, PublicKey};
 
 /// The longest certificate that is read at all.

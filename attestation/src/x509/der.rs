@@ -5,7 +5,7 @@ use crate::reader::Reader;
 use super::DecodeError;
 
 /// Constructed SEQUENCE.
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const VERSION: u8 = 0xa0;
@@ -21,9 +21,11 @@ pub(super) struct Signed<'a> {
 }
 
 /// One element: its content and its whole bytes.
-struct Element<'a> {
-    content: &'a [u8],
-    whole: &'a [u8],
+pub(crate) struct Element<'a> {
+    /// What stands inside.
+    pub(crate) content: &'a [u8],
+    /// Tag and length too.
+    pub(crate) whole: &'a [u8],
 }
 
 /// Splits a signed structure; the body's own AlgorithmIdentifier must equal the outer one byte for byte.
@@ -69,7 +71,7 @@ fn after<'a>(reader: &mut Reader<'a>, tag: u8) -> Result<Reader<'a>, DecodeError
 }
 
 /// The next element, with exactly this tag and a length in its shortest form.
-fn element<'a>(
+pub(crate) fn element<'a>(
     reader: &mut Reader<'a>,
     tag: u8,
     field: &'static str,
@@ -105,7 +107,7 @@ fn length(reader: &mut Reader<'_>) -> Option<usize> {
     shortest.then_some(value)
 }
 
-fn finish(reader: Reader<'_>, field: &'static str) -> Result<(), DecodeError> {
+pub(crate) fn finish(reader: Reader<'_>, field: &'static str) -> Result<(), DecodeError> {
     reader.finish().map_err(|_| DecodeError::Der { field })
 }
 

@@ -66,6 +66,23 @@ pub fn blocks(text: &str) -> Result<Vec<PemBlock<'_>>, PemError> {
     Ok(blocks)
 }
 
+/// The one text of a list of blocks with this label: lines of 64 characters, each ended by a line feed.
+#[must_use]
+pub fn canonical<'a>(label: &str, blocks: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut text = String::new();
+    for der in blocks {
+        text.push_str(&format!("-----BEGIN {label}-----\n"));
+        for (index, character) in STANDARD.encode(der).chars().enumerate() {
+            if index > 0 && index.is_multiple_of(64) {
+                text.push('\n');
+            }
+            text.push(character);
+        }
+        text.push_str(&format!("\n-----END {label}-----\n"));
+    }
+    text
+}
+
 fn bracketed<'a>(line: &'a str, before: &str) -> Option<&'a str> {
     line.trim_end().strip_prefix(before)?.strip_suffix("-----")
 }
@@ -80,6 +97,16 @@ mod tests {
         let expected =
             [PemBlock { label: "A", der: vec![1, 2] }, PemBlock { label: "B C", der: vec![3] }];
         assert_eq!(blocks(text).as_deref(), Ok(&expected[..]));
+    }
+
+    #[test]
+    fn the_canonical_text_is_read_back_and_breaks_lines_at_64() {
+        let text = canonical("A", [&[7; 48][..], &[8; 49], &[]]);
+        let bodies = [vec![7; 48], vec![8; 49], Vec::new()];
+        let expected = bodies.map(|der| PemBlock { label: "A", der });
+        assert_eq!(blocks(&text).as_deref(), Ok(&expected[..]));
+        assert_eq!(text.lines().map(str::len).max(), Some(64));
+        assert!(text.ends_with("-----END A-----\n"));
     }
 
     #[test]

@@ -1,0 +1,78 @@
+//! The root that is trusted, pinned byte for byte.
+
+use crate::transcript::sha256;
+use crate::x509::Certificate;
+
+/// "Intel SGX Root CA" as Intel publishes it.
+const PINNED: &[u8] = include_bytes!("roots/intel_sgx_root_ca.der");
+
+/// Which root anchors a chain. A value of this type always holds Intel's own; nothing can remove it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anchors {
+    simulated: Option<[u8; 32]>,
+}
+
+/// A root that anchors a chain.
+#[derive(Clone, Debug)]
+pub(super) struct Anchor<'a> {
+    pub(super) root: Certificate<'a>,
+    pub(super) simulated: bool,
+}
+
+impl Anchors {
+    /// Intel's root and no other.
+    #[must_use]
+    pub const fn production() -> Self {
+        Self { simulated: None }
+    }
+
+    /// Adds the one simulated root whose certificate has this SHA-256; the root itself must come with the
+    /// evidence. Whatever it anchors is simulated hardware, and every claim says so.
+    #[must_use]
+    pub const fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
+        Self { simulated: Some(root_sha256) }
+    }
+
+    /// The anchor that a given root is, if it is trusted.
+    pub(super) fn anchor<'a>(&self, root: &Certificate<'a>) -> Option<Anchor<'a>> {
+        let simulated = self.simulated == Some(root.sha256());
+        (simulated || root.der == PINNED).then(|| Anchor { root: root.clone(), simulated })
+    }
+
+    /// The pinned root, if it has this name: it need not come with the evidence.
+    pub(super) fn named(name: &[u8]) -> Option<Anchor<'static>> {
+        let root = Certificate::decode(PINNED).ok().filter(|root| root.subject.der == name)?;
+        Some(Anchor { root, simulated: false })
+    }
+
+    /// The roots that are trusted, for people.
+    pub(super) fn shown(&self) -> String {
+        match self.simulated {
+            None => "Intel SGX Root CA".to_owned(),
+            Some(digest) => {
+                format!("Intel SGX Root CA or the simulated root {}", hex::encode(digest))
+            }
+        }
+    }
+}
+
+/// SHA-256 of the pinned root, for documentation and reports.
+#[must_use]
+pub fn pinned_root() -> [u8; 32] {
+    sha256(PINNED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_root_is_the_published_one_and_signs_itself() {
+        assert_eq!(hex::encode(pinned_root()).get(..8), Some("44a0196b"));
+        let root = Certificate::decode(PINNED).unwrap();
+        assert_eq!(root.verify_signature(&root.key), Ok(()));
+        assert_eq!((root.may_sign(1), root.may_revoke()), (Ok(()), Ok(())));
+        assert!(Anchors::production().anchor(&root).is_some_and(|anchor| !anchor.simulated));
+        assert!(Anchors::named(root.subject.der).is_some() && Anchors::named(b"").is_none());
+    }
+}

@@ -1,0 +1,104 @@
+//! One verification while it runs: the ledger, and the first reason against.
+
+use crate::checks::Check;
+use crate::claims::{Ledger, Outcome, Refusal, Verified};
+
+/// A check that failed: for programs, and for people.
+pub(crate) struct Mismatch<E> {
+    error: E,
+    found: String,
+    expected: String,
+}
+
+impl<E: std::fmt::Display> Mismatch<E> {
+    pub(crate) fn new(error: impl Into<E>, found: impl ToString, expected: impl ToString) -> Self {
+        Self { error: error.into(), found: found.to_string(), expected: expected.to_string() }
+    }
+
+    /// Where the error says all there is to say.
+    pub(crate) fn because(error: impl Into<E>, expected: impl ToString) -> Self {
+        let error = error.into();
+        Self { found: error.to_string(), error, expected: expected.to_string() }
+    }
+}
+
+/// What a check returns: what was found, for people, or why not.
+pub(crate) type Checked<E> = Result<String, Mismatch<E>>;
+
+/// A verification in progress.
+pub(crate) struct Case<E> {
+    ledger: Ledger,
+    error: Option<E>,
+    undecided: fn(&'static str) -> E,
+}
+
+impl<E> Case<E> {
+    /// Begins; `undecided` is the reason when nothing failed and a needed check, by id, could not run.
+    pub(crate) const fn new(undecided: fn(&'static str) -> E) -> Self {
+        Self { ledger: Ledger::new(), error: None, undecided }
+    }
+
+    /// Records one check, and says whether it passed.
+    pub(crate) fn check(&mut self, check: &'static Check, result: Checked<E>) -> bool {
+        match result {
+            Ok(found) => {
+                self.ledger.pass(check, found);
+                true
+            }
+            Err(mismatch) => {
+                self.ledger.fail(check, mismatch.found, mismatch.expected);
+                self.error.get_or_insert(mismatch.error);
+                false
+            }
+        }
+    }
+
+    /// Records one check whose input may not be there: then it could not run.
+    pub(crate) fn check_with<T>(
+        &mut self,
+        check: &'static Check,
+        input: Option<T>,
+        run: impl FnOnce(T) -> Checked<E>,
+    ) -> bool {
+        match input {
+            Some(input) => self.check(check, run(input)),
+            None => {
+                self.missing(check, "an input that it needs is missing or could not be read");
+                false
+            }
+        }
+    }
+
+    pub(crate) fn missing(&mut self, check: &'static Check, reason: &str) {
+        self.ledger.missing(check, reason);
+    }
+
+    pub(crate) fn not_given(&mut self, checks: &[&'static Check], reason: &str) {
+        checks.iter().for_each(|check| self.ledger.not_given(check, reason));
+    }
+
+    /// What was not reached is said to be missing.
+    pub(crate) fn stopped_before(&mut self, checks: &[&'static Check]) {
+        self.ledger.stopped_before(checks);
+    }
+
+    /// Ends before there are claims.
+    pub(crate) fn refuse<T, C>(self) -> Result<T, Refusal<E, C>> {
+        Err(self.refusal(None))
+    }
+
+    /// Ends: verified when the claims are whole, nothing failed and nothing needed was missing.
+    pub(crate) fn conclude<C>(self, claims: C, whole: bool) -> Result<Verified<C>, Refusal<E, C>> {
+        if whole && !self.ledger.has_failed() && !self.ledger.has_missing() {
+            return Ok(Verified::new(claims, self.ledger));
+        }
+        Err(self.refusal(Some(Box::new(claims))))
+    }
+
+    fn refusal<C>(self, claimed: Option<Box<C>>) -> Refusal<E, C> {
+        let missing =
+            self.ledger.findings().iter().find(|finding| finding.outcome == Outcome::Missing);
+        let undecided = (self.undecided)(missing.map_or("claims", |row| row.check.id));
+        Refusal { error: self.error.unwrap_or(undecided), ledger: self.ledger, claimed }
+    }
+}

@@ -10,6 +10,7 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod binder;
+mod case;
 pub mod cbor;
 pub mod checks;
 pub mod claims;
@@ -23,6 +24,7 @@ pub mod receipt;
 pub mod seal;
 pub mod snp;
 pub mod statement;
+pub mod tdx;
 pub mod time;
 #[cfg(feature = "tls")]
 pub mod tls;

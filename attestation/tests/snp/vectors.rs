@@ -164,7 +164,7 @@ fn says_what_a_genuine_turin_says() {
         (Some(0x3f), Some(0x3f))
     );
     assert_eq!(claims.report.platform_info.unknown_bits(), 0x40);
-    assert_eq!(claims.report.reserved_set, []);
+    assert_eq!(claims.report.reserved_set, [0_u16; 0]);
 }
 
 /// Every check that fails is named; which one it is depends on the field, but no changed byte is accepted.

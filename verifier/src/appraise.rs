@@ -1,16 +1,13 @@
 //! Appraisal: the policy over the claims. Pure; claims and policy in, rows out.
 
 use sealroom_attestation::{
-    Ledger, Outcome,
-    checks::{self, Check},
+    Ledger, Outcome, checks,
     node::{Freshness, NodeClaims},
-    snp::{self, Generation, SnpClaims, TcbComponents},
 };
 
-use crate::{
-    policy::{Policy, Revocation, SnpPolicy},
-    verdict::Claims,
-};
+use crate::{policy::Policy, verdict::Claims};
+
+mod snp;
 
 /// Whether the claims that are appraised were proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +22,7 @@ pub enum Standing {
 #[must_use]
 pub fn appraise(policy: &Policy, claims: &Claims, standing: Standing) -> Ledger {
     let mut ledger = Ledger::new();
-    snp(&policy.snp, claims.snp(), &mut ledger);
+    snp::appraise(&policy.snp, claims.snp(), &mut ledger);
     match claims.node() {
         Some(node) => self::node(policy, node, &mut ledger),
         None => bare_report(policy, &mut ledger),
@@ -48,86 +45,6 @@ fn unproven(ledger: &Ledger) -> Ledger {
         }
     }
     rows
-}
-
-fn snp(policy: &SnpPolicy, claims: &SnpClaims, ledger: &mut Ledger) {
-    let report = &claims.report;
-    generation(policy, claims.generation, ledger);
-    let forbidden = |ledger: &mut Ledger, check, set: bool| {
-        ledger.require(check, !set, if set { "allowed" } else { "not allowed" }, "not allowed");
-    };
-    forbidden(ledger, &checks::SNP_POLICY_DEBUG, report.policy.debug());
-    forbidden(ledger, &checks::SNP_POLICY_MIGRATE_MA, report.policy.migrate_ma());
-    let levels = list(policy.vmpls.iter());
-    let level = report.vmpl;
-    ledger.require(&checks::SNP_VMPL, policy.vmpls.contains(&level), level.to_string(), levels);
-    measurement(policy, claims, ledger);
-    if let Some(generation) = claims.generation {
-        tcb(policy, claims, generation, ledger);
-    }
-    match (claims.revocation, policy.revocation) {
-        (snp::Revocation::Checked, _) => {
-            ledger.pass(&checks::SNP_REVOCATION, "the authorities are not revoked");
-        }
-        (snp::Revocation::NotGiven, Revocation::Required) => {
-            ledger.missing(
-                &checks::SNP_REVOCATION,
-                "no revocation list was given, and the policy needs one",
-            );
-        }
-        (snp::Revocation::NotGiven, Revocation::IfGiven) => {
-            ledger.not_given(&checks::SNP_REVOCATION, "no revocation list was given");
-        }
-    }
-}
-
-fn generation(policy: &SnpPolicy, found: Option<Generation>, ledger: &mut Ledger) {
-    let check: &'static Check = &checks::SNP_PRODUCT_GENERATION;
-    match found {
-        None => ledger.missing(check, "no chain says which product it is"),
-        Some(found) => {
-            let expected = list(policy.generations.iter());
-            ledger.require(check, policy.generations.contains(&found), found.to_string(), expected);
-        }
-    }
-}
-
-fn measurement(policy: &SnpPolicy, claims: &SnpClaims, ledger: &mut Ledger) {
-    let check = &checks::SNP_MEASUREMENT;
-    let found = claims.report.measurement;
-    if policy.measurements.is_empty() {
-        ledger.missing(check, format!("{found}: the policy pins none"));
-        return;
-    }
-    match policy.measurements.iter().find(|(_, pinned)| **pinned == found) {
-        Some((name, _)) => ledger.pass(check, format!("{found} ({name})")),
-        None => ledger.fail(check, found.to_string(), list(policy.measurements.keys())),
-    }
-}
-
-fn tcb(policy: &SnpPolicy, claims: &SnpClaims, generation: Generation, ledger: &mut Ledger) {
-    let check = &checks::SNP_TCB_REPORTED;
-    let has = claims.report.reported_tcb.components(generation);
-    let Some(needs) = policy.minimum_tcb.get(&generation) else {
-        ledger.not_given(check, format!("{has}: the policy names no least TCB for {generation}"));
-        return;
-    };
-    let behind = shortfall(&has, needs);
-    let found = if behind.is_empty() { has.to_string() } else { behind.join(", ") };
-    ledger.require(check, behind.is_empty(), found, format!("at least {needs}"));
-}
-
-/// Which components are behind, and how far.
-fn shortfall(has: &TcbComponents, needs: &TcbComponents) -> Vec<String> {
-    let components = [
-        ("fmc", has.fmc.unwrap_or(0), needs.fmc.unwrap_or(0)),
-        ("boot loader", has.boot_loader, needs.boot_loader),
-        ("tee", has.tee, needs.tee),
-        ("snp", has.snp, needs.snp),
-        ("microcode", has.microcode, needs.microcode),
-    ];
-    let behind = components.iter().filter(|(_, has, needs)| has < needs);
-    behind.map(|(name, has, needs)| format!("{name} is {has}, needs {needs}")).collect()
 }
 
 /// A report alone names no session and no model: what the policy asks of a node is missing, never passed.

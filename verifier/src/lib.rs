@@ -15,5 +15,7 @@ mod verdict;
 pub use appraise::{Standing, appraise};
 pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
 pub use judge::{Accepted, Trust, judge};
-pub use policy::{Policy, PolicyError, Revocation, SnpPolicy};
+pub use policy::{
+    FirmwareFloor, Flag, Pins, Policy, PolicyError, Revocation, Rule, SnpPolicy, UnknownBits,
+};
 pub use verdict::{Claims, Crypto, Decision, Verdict};

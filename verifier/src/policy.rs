@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sealroom_attestation::{
-    digests::ManifestDigest,
-    node::Freshness,
-    snp::{Generation, Measurement, TcbComponents},
-};
+use sealroom_attestation::{digests::ManifestDigest, node::Freshness};
 
 mod raw;
+mod snp;
+
+pub use snp::{FirmwareFloor, Flag, Pins, Revocation, Rule, SnpPolicy, UnknownBits};
 
 /// A checked policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,30 +18,6 @@ pub struct Policy {
     pub snp: SnpPolicy,
     /// Public model name to the manifests accepted under it. Empty: every model is open, and none accepted.
     pub models: BTreeMap<String, Vec<ManifestDigest>>,
-}
-
-/// Rules for SEV-SNP evidence. Debugging and migration agents are refused by every policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SnpPolicy {
-    /// Product generations that are trusted.
-    pub generations: Vec<Generation>,
-    /// Name to launch measurement. Empty: the pin is open, and nothing is accepted.
-    pub measurements: BTreeMap<String, Measurement>,
-    /// Privilege levels from which a report may come.
-    pub vmpls: Vec<u32>,
-    /// Whether a revocation list is needed.
-    pub revocation: Revocation,
-    /// The least TCB of each generation, component by component.
-    pub minimum_tcb: BTreeMap<Generation, TcbComponents>,
-}
-
-/// Whether a revocation list is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    /// Evidence without a current list is undecided.
-    Required,
-    /// A list that was given is used; none is needed.
-    IfGiven,
 }
 
 /// Why a policy file was refused.
@@ -85,17 +60,7 @@ impl Policy {
     /// It can refuse, and it can never accept.
     #[must_use]
     pub fn built_in() -> Self {
-        Self {
-            freshness: Freshness::Hardware,
-            snp: SnpPolicy {
-                generations: vec![Generation::Genoa, Generation::Turin],
-                measurements: BTreeMap::new(),
-                vmpls: vec![0],
-                revocation: Revocation::Required,
-                minimum_tcb: BTreeMap::new(),
-            },
-            models: BTreeMap::new(),
-        }
+        Self { freshness: Freshness::Hardware, snp: SnpPolicy::built_in(), models: BTreeMap::new() }
     }
 
     /// True when some launch measurement is pinned: without one nothing can be accepted.
@@ -107,6 +72,8 @@ impl Policy {
 
 #[cfg(test)]
 mod tests {
+    use sealroom_attestation::snp::{Generation, Measurement};
+
     use super::*;
 
     const FULL: &str = r#"

@@ -8,7 +8,8 @@ use sealroom_attestation::{
     evidence::{Binder, Bundle, Hardware},
     manifest::{Configuration, Manifest, ModelFile},
     node::{Context, Freshness},
-    snp::{Anchors, Endorsements, Measurement},
+    endorsements::{Anchors, Endorsements},
+    snp::Measurement,
     statement::{QuoteFreshness, Statement},
     transcript::sha256,
 };

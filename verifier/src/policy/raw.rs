@@ -1,15 +1,15 @@
 //! The policy file as it is written, and the one way from it to a checked [`super::Policy`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealroom_attestation::{
     digests::ManifestDigest,
     node::Freshness,
-    snp::{Generation, Measurement, TcbComponents},
+    snp::{Generation, Measurement, TcbComponents, VekKind},
 };
 use serde::Deserialize;
 
-use super::{PolicyError, Revocation, SnpPolicy};
+use super::{FirmwareFloor, Flag, PolicyError, Revocation, Rule, SnpPolicy, UnknownBits};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +32,46 @@ struct Snp {
     revocation: Option<String>,
     #[serde(default)]
     minimum_tcb: BTreeMap<String, Tcb>,
+    provisional_firmware: Option<String>,
+    minimum_firmware: Option<Firmware>,
+    #[serde(default)]
+    required_mitigations: u64,
+    #[serde(default)]
+    flags: BTreeMap<String, String>,
+    unknown_policy_bits: Option<u64>,
+    unknown_platform_bits: Option<u64>,
+    veks: Option<Vec<String>>,
+    #[serde(default)]
+    chips_allowed: Vec<String>,
+    #[serde(default)]
+    chips_denied: Vec<String>,
+    #[serde(default)]
+    pins: Pins,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Firmware {
+    major: u8,
+    minor: u8,
+    build: u8,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pins {
+    #[serde(default)]
+    host_data: Vec<String>,
+    #[serde(default)]
+    family_ids: Vec<String>,
+    #[serde(default)]
+    image_ids: Vec<String>,
+    #[serde(default)]
+    id_keys: Vec<String>,
+    #[serde(default)]
+    author_keys: Vec<String>,
+    #[serde(default)]
+    minimum_guest_svn: u32,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +140,83 @@ fn snp(raw: Snp, built_in: SnpPolicy) -> Result<SnpPolicy, PolicyError> {
         vmpls,
         revocation,
         minimum_tcb,
+        provisional_firmware: match raw.provisional_firmware.as_deref() {
+            None => built_in.provisional_firmware,
+            Some("refused") => Rule::Refused,
+            Some("allowed") => Rule::Any,
+            Some(other) => {
+                return Err(bad("snp.provisional_firmware", other, "\"refused\" or \"allowed\""));
+            }
+        },
+        minimum_firmware: raw.minimum_firmware.map(|least| {
+            let Firmware { major, minor, build } = least;
+            FirmwareFloor { major, minor, build }
+        }),
+        required_mitigations: raw.required_mitigations,
+        flags: raw.flags.into_iter().map(flag).collect::<Result<_, _>>()?,
+        unknown_bits: UnknownBits {
+            policy: raw.unknown_policy_bits.unwrap_or(built_in.unknown_bits.policy),
+            platform: raw.unknown_platform_bits.unwrap_or(built_in.unknown_bits.platform),
+        },
+        veks: raw.veks.map_or(Ok(built_in.veks), |kinds| kinds.iter().map(vek).collect())?,
+        chips_allowed: chips("snp.chips_allowed", &raw.chips_allowed)?,
+        chips_denied: chips("snp.chips_denied", &raw.chips_denied)?,
+        pins: pins(&raw.pins)?,
     })
+}
+
+fn flag((name, rule): (String, String)) -> Result<(Flag, Rule), PolicyError> {
+    let known = Flag::ALL.into_iter().find(|(known, _)| *known == name);
+    let (_, flag) = known.ok_or_else(|| bad("snp.flags", &name, "a flag of the policy page"))?;
+    let rule = match rule.as_str() {
+        "required" => Rule::Required,
+        "refused" => Rule::Refused,
+        "any" => Rule::Any,
+        other => {
+            let field = format!("snp.flags.{name}");
+            return Err(bad(field, other, "\"required\", \"refused\" or \"any\""));
+        }
+    };
+    Ok((flag, rule))
+}
+
+fn vek(name: &String) -> Result<VekKind, PolicyError> {
+    match name.as_str() {
+        "vcek" => Ok(VekKind::Vcek),
+        "vlek" => Ok(VekKind::Vlek),
+        other => Err(bad("snp.veks", other, "\"vcek\" or \"vlek\"")),
+    }
+}
+
+/// Hardware ids: 64 bytes, or 8 on Turin.
+fn chips(field: &str, names: &[String]) -> Result<BTreeSet<Vec<u8>>, PolicyError> {
+    let parsed = names.iter().map(|digits| {
+        let bytes = hex::decode(digits).ok().filter(|bytes| matches!(bytes.len(), 8 | 64));
+        bytes.ok_or_else(|| bad(field, digits, "16 or 128 hexadecimal digits"))
+    });
+    parsed.collect()
+}
+
+fn pins(raw: &Pins) -> Result<super::Pins, PolicyError> {
+    Ok(super::Pins {
+        host_data: set("snp.pins.host_data", &raw.host_data)?,
+        family_ids: set("snp.pins.family_ids", &raw.family_ids)?,
+        image_ids: set("snp.pins.image_ids", &raw.image_ids)?,
+        id_keys: set("snp.pins.id_keys", &raw.id_keys)?,
+        author_keys: set("snp.pins.author_keys", &raw.author_keys)?,
+        minimum_guest_svn: raw.minimum_guest_svn,
+    })
+}
+
+fn set<const N: usize>(field: &str, values: &[String]) -> Result<BTreeSet<[u8; N]>, PolicyError> {
+    let expected = match N {
+        16 => "32 hexadecimal digits",
+        32 => "64 hexadecimal digits",
+        _ => "96 hexadecimal digits",
+    };
+    let parsed =
+        values.iter().map(|digits| bytes(digits).ok_or_else(|| bad(field, digits, expected)));
+    parsed.collect()
 }
 
 fn generation(field: &str, name: &str) -> Result<Generation, PolicyError> {

@@ -12,6 +12,9 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 const DIM: Style = Style::new().dimmed();
 
+/// How wide a list of names grows, in characters.
+const WRAP: usize = 96;
+
 /// The longest `found` that is shown whole, in characters.
 const WIDE: usize = 60;
 
@@ -33,10 +36,31 @@ fn write(verdict: &Verdict, out: &mut String) -> fmt::Result {
     }
     let rows = verdict.ledger.findings();
     let width = rows.iter().map(|row| row.check.id.len()).max().unwrap_or(0);
-    for row in rows {
+    let (open, ruled): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|row| row.outcome == Outcome::NotGiven);
+    for row in ruled {
         line(row, width, out)?;
     }
+    unruled(&open, out)?;
     conclusion(verdict, out)
+}
+
+/// What nobody asked about, by name: it is said that it was not checked, without a line for each.
+fn unruled(open: &[&Finding], out: &mut String) -> fmt::Result {
+    if open.is_empty() {
+        return Ok(());
+    }
+    write!(out, "\n  {DIM}not checked, having no rule or no input ({}):", open.len())?;
+    let mut column = WRAP;
+    for row in open {
+        if column + row.check.id.len() > WRAP {
+            write!(out, "\n   ")?;
+            column = 0;
+        }
+        write!(out, " {}", row.check.id)?;
+        column += row.check.id.len() + 1;
+    }
+    writeln!(out, "{DIM:#}")
 }
 
 fn line(row: &Finding, width: usize, out: &mut String) -> fmt::Result {

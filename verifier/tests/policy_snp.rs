@@ -1,0 +1,193 @@
+//! Every rule for SEV-SNP: broken by one changed field, kept one step away.
+
+use sealroom_attestation::{
+    UnixTime,
+    node::Freshness,
+    snp::{Anchors, Endorsements, Generation, Measurement, TcbComponents, VekKind},
+};
+use sealroom_forge::{Fake, FakeSnp};
+use sealroom_verifier::{
+    Decision, Evidence, FirmwareFloor, Flag, Input, Mode, Policy, Rule, Trust, check,
+};
+
+const NOW: UnixTime = UnixTime(1_780_272_000);
+const IMAGE: Measurement = Measurement([7; 48]);
+/// The forge's guest policy: SMT allowed, and the bit that must be one.
+const GUEST: u64 = 0x3_0000;
+
+fn chip() -> FakeSnp {
+    Fake::snp([3; 32]).measurement(IMAGE.0).policy(GUEST)
+}
+
+/// The first failed check, `accepted`, or `undecided`.
+fn judged(chip: &FakeSnp, change: impl FnOnce(&mut Policy)) -> &'static str {
+    let mut policy = Policy::built_in();
+    policy.freshness = Freshness::Cached;
+    policy.snp.measurements = [("image".to_owned(), IMAGE)].into();
+    change(&mut policy);
+    let forged = chip.sign();
+    let mut endorsements = Endorsements { certificates: forged.certificates(), crls: Vec::new() };
+    endorsements.add_file(&forged.crl).expect("a revocation list");
+    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
+    let evidence = Evidence::from_file(&forged.report).expect("a report");
+    let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
+    let verdict = check(&input, &Trust { policy, anchors, endorsements });
+    match verdict.decision {
+        Decision::Accepted => "accepted",
+        Decision::Undecided => "undecided",
+        Decision::Refused => verdict.ledger.failed().next().map_or("nothing", |row| row.check.id),
+    }
+}
+
+fn unchanged(_: &mut Policy) {}
+
+#[test]
+fn each_flag_is_refused_and_required_under_its_own_name() {
+    let bits = [
+        (Flag::PolicySmt, true, 16, "snp.policy.smt"),
+        (Flag::PolicySingleSocket, true, 20, "snp.policy.single_socket"),
+        (Flag::PolicyCxl, true, 21, "snp.policy.cxl"),
+        (Flag::PolicyMemAes, true, 22, "snp.policy.mem_aes_256_xts"),
+        (Flag::PolicyRapl, true, 23, "snp.policy.rapl_dis"),
+        (Flag::PolicyCiphertextHiding, true, 24, "snp.policy.ciphertext_hiding"),
+        (Flag::PolicyPageSwap, true, 25, "snp.policy.page_swap"),
+        (Flag::PlatformSmt, false, 0, "snp.platform.smt"),
+        (Flag::PlatformTsme, false, 1, "snp.platform.tsme"),
+        (Flag::PlatformEcc, false, 2, "snp.platform.ecc"),
+        (Flag::PlatformRapl, false, 3, "snp.platform.rapl"),
+        (Flag::PlatformCiphertextHiding, false, 4, "snp.platform.ciphertext_hiding"),
+        (Flag::PlatformAliasCheck, false, 5, "snp.platform.alias_check"),
+        (Flag::PlatformTio, false, 7, "snp.platform.tio"),
+    ];
+    assert_eq!(bits.len(), Flag::ALL.len());
+    for (flag, in_policy, bit, id) in bits {
+        let with = |set: bool| {
+            let value = if set { 1_u64 << bit } else { 0 };
+            let bare = GUEST & !(1 << 16);
+            if in_policy { chip().policy(bare | value) } else { chip().platform_info(value) }
+        };
+        let rule = |rule| {
+            move |policy: &mut Policy| {
+                policy.snp.flags.insert(flag, rule);
+            }
+        };
+        assert_eq!(judged(&with(true), rule(Rule::Required)), "accepted", "{id}");
+        assert_eq!(judged(&with(false), rule(Rule::Required)), id);
+        assert_eq!(judged(&with(false), rule(Rule::Refused)), "accepted", "{id}");
+        assert_eq!(judged(&with(true), rule(Rule::Refused)), id);
+        assert_eq!(judged(&with(true), rule(Rule::Any)), "accepted", "{id}");
+    }
+}
+
+#[test]
+fn bits_without_a_name_are_refused_unless_a_rule_names_them() {
+    let odd = chip().policy(GUEST | 1 << 40);
+    assert_eq!(judged(&odd, unchanged), "snp.policy.unknown");
+    assert_eq!(judged(&odd, |policy| policy.snp.unknown_bits.policy = 1 << 40), "accepted");
+    let odd = chip().platform_info(1 << 50);
+    assert_eq!(judged(&odd, unchanged), "snp.platform.unknown");
+    assert_eq!(judged(&odd, |policy| policy.snp.unknown_bits.platform = 1 << 50), "accepted");
+}
+
+#[test]
+fn each_of_the_four_tcbs_must_reach_the_floor() {
+    // The lowest byte of each TCB is the boot loader.
+    let (fmc, reserved) = (None, [0; 4]);
+    let least = TcbComponents { fmc, boot_loader: 10, tee: 0, snp: 0, microcode: 0, reserved };
+    let floor = |policy: &mut Policy| {
+        policy.snp.minimum_tcb = [(Generation::Genoa, least)].into();
+        policy.snp.provisional_firmware = Rule::Any;
+    };
+    assert_eq!(judged(&chip(), floor), "accepted");
+    let others = [(0x38, "current"), (0x1e0, "committed"), (0x1f0, "launch")];
+    for (offset, name) in others {
+        let id = judged(&chip().field(offset, &[9]), floor);
+        assert_eq!(id, format!("snp.tcb.{name}"));
+    }
+    assert_eq!(judged(&chip().tcb([9, 0, 0, 0, 0, 0, 23, 84]), floor), "snp.tcb.reported");
+}
+
+#[test]
+fn firmware_that_was_not_committed_is_refused_unless_allowed() {
+    let ahead = chip().field(0x38, &[11]);
+    assert_eq!(judged(&ahead, unchanged), "snp.tcb.provisional");
+    let allow = |policy: &mut Policy| policy.snp.provisional_firmware = Rule::Any;
+    assert_eq!(judged(&ahead, allow), "accepted");
+}
+
+#[test]
+fn firmware_below_its_floor_is_refused_by_one_build() {
+    let report = chip().field(0x1e8, &[10, 55, 1]).field(0x1ec, &[10, 55, 1]);
+    let floor = |build| {
+        move |policy: &mut Policy| {
+            policy.snp.minimum_firmware = Some(FirmwareFloor { major: 1, minor: 55, build });
+        }
+    };
+    assert_eq!(judged(&report, floor(10)), "accepted");
+    assert_eq!(judged(&report, floor(11)), "snp.firmware.api");
+}
+
+#[test]
+fn mitigations_must_be_there_at_launch_and_now() {
+    let needs = |policy: &mut Policy| policy.snp.required_mitigations = 0b11;
+    let with = |launch, now| chip().field(0x1f8, &[launch]).field(0x200, &[now]);
+    assert_eq!(judged(&with(3, 7), needs), "accepted");
+    assert_eq!(judged(&with(1, 7), needs), "snp.mitigations");
+    assert_eq!(judged(&with(3, 2), needs), "snp.mitigations");
+    assert_eq!(judged(&chip().version(3), needs), "snp.mitigations");
+}
+
+#[test]
+fn a_chip_is_allowed_by_its_certificate_and_denied_by_its_name() {
+    let own = chip().chip_id().to_vec();
+    let allow = |chip: Vec<u8>| {
+        move |policy: &mut Policy| {
+            policy.snp.chips_allowed.insert(chip);
+        }
+    };
+    let deny = |chip: Vec<u8>| {
+        move |policy: &mut Policy| {
+            policy.snp.chips_denied.insert(chip);
+        }
+    };
+    assert_eq!(judged(&chip(), allow(own.clone())), "accepted");
+    assert_eq!(judged(&chip(), allow(vec![0; 64])), "snp.chip");
+    assert_eq!(judged(&chip(), deny(own.clone())), "snp.chip");
+    assert_eq!(judged(&chip(), deny(vec![0; 64])), "accepted");
+    assert_eq!(judged(&chip().vlek(), allow(own)), "snp.chip");
+}
+
+#[test]
+fn a_kind_of_key_that_is_not_listed_is_refused() {
+    let only = |policy: &mut Policy| policy.snp.veks = vec![VekKind::Vcek];
+    assert_eq!(judged(&chip(), only), "accepted");
+    assert_eq!(judged(&chip().vlek(), only), "snp.vek.accepted");
+    assert_eq!(judged(&chip().vlek(), unchanged), "accepted");
+}
+
+#[test]
+fn pinned_values_of_the_launch_must_be_there() {
+    let fields: [(usize, usize, &str, fn(&mut Policy)); 4] = [
+        (0xc0, 32, "snp.host_data", |policy| drop(policy.snp.pins.host_data.insert([5; 32]))),
+        (0x10, 16, "snp.family_id", |policy| drop(policy.snp.pins.family_ids.insert([5; 16]))),
+        (0x20, 16, "snp.image_id", |policy| drop(policy.snp.pins.image_ids.insert([5; 16]))),
+        (0xe0, 48, "snp.id_key", |policy| drop(policy.snp.pins.id_keys.insert([5; 48]))),
+    ];
+    for (offset, length, id, pin) in fields {
+        assert_eq!(judged(&chip().field(offset, &vec![5; length]), pin), "accepted", "{id}");
+        assert_eq!(judged(&chip().field(offset, &vec![6; length]), pin), id);
+    }
+    let least = |policy: &mut Policy| policy.snp.pins.minimum_guest_svn = 3;
+    assert_eq!(judged(&chip().guest_svn(3), least), "accepted");
+    assert_eq!(judged(&chip().guest_svn(2), least), "snp.guest_svn");
+}
+
+#[test]
+fn an_author_key_counts_only_where_it_took_part() {
+    let pin = |policy: &mut Policy| {
+        policy.snp.pins.author_keys.insert([5; 48]);
+    };
+    let key = chip().field(0x110, &[5; 48]);
+    assert_eq!(judged(&key, pin), "snp.author_key");
+    assert_eq!(judged(&key.field(0x48, &[1]), pin), "accepted");
+}

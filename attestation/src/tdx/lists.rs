@@ -57,7 +57,7 @@ pub(super) fn revocation<'g, 'a>(
     {
         if found.is_empty() {
             case.not_given(&[validity, revoked, signature], "no such list was given");
-            foreign(case, crls, issuer);
+            foreign(case, crls, issuer, [root, authority]);
         }
         for crl in found {
             case.check(validity, bindings::crl_validity(crl, issuer, now));
@@ -68,12 +68,15 @@ pub(super) fn revocation<'g, 'a>(
 }
 
 /// A list of somebody else's in place of the one that is needed looks like a check and is none.
-fn foreign(case: &mut Case, crls: &[Crl<'_>], issuer: &Certificate<'_>) {
-    let expected = issuer.subject.shown();
-    let known = |crl: &&Crl<'_>| {
-        crl.issuer.der != issuer.subject.der && crl.issuer.der != issuer.issuer.der
-    };
-    if let Some(crl) = crls.iter().find(known) {
+fn foreign(
+    case: &mut Case,
+    crls: &[Crl<'_>],
+    needed: &Certificate<'_>,
+    issuers: [&Certificate<'_>; 2],
+) {
+    let expected = needed.subject.shown();
+    let foreign = |crl: &&Crl<'_>| issuers.iter().all(|one| crl.issuer.der != one.subject.der);
+    if let Some(crl) = crls.iter().find(foreign) {
         let found = crl.issuer.shown().to_owned();
         let error = CrlError::Issuer { found: found.clone() };
         case.check(&checks::TDX_CRL_ISSUER, Err(Mismatch::new(error, found, expected)));

@@ -181,7 +181,8 @@ fn module_levels(info: &TcbInfo, svns: &[TeeTcbSvn]) -> Checked {
     for svn in svns {
         let Some(id) = tcb::module_id(*svn) else { continue };
         let has = svn.module_svn();
-        let levels = tcb::module(info, &id).map_or(&[][..], |one| &one.tcb_levels);
+        // A module without an identity is refused by the check of identities.
+        let Some(levels) = tcb::module(info, &id).map(|one| &one.tcb_levels) else { continue };
         match tcb::enclave_level(levels, u16::from(has)) {
             Some(level) => found.push(format!("{id} {has}: {}", level.tcb_status)),
             None => {

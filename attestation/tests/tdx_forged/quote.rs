@@ -40,14 +40,17 @@ pub(crate) fn rows() -> Vec<Row> {
         row("tdx.qe.binding", fake(), fake().tamper(offsets.chain - 1, &[9])),
         row("tdx.qe.signature", fake(), fake().tamper(offsets.qe_report + 64, &[0; 4])),
         row("tdx.qe.signature", fake(), fake().tamper(offsets.qe_signature, &[0; 4])),
-        row("tdx.quote.signature", fake(), fake().tamper(offsets.signature + 63, &[0, 0])),
+        row("tdx.quote.signature", fake(), fake().tamper(offsets.signature + 62, &[0, 0])),
         row("tdx.quote.signature", fake(), fake().tamper(offsets.body + 136, &[0; 4])),
         row("tdx.quote.signature", sgx(), sgx().tamper(48 + 64, &[0; 4])),
         row("tdx.quote.signature", td15(), td15().tamper(54 + 600, &[1])),
     ];
-    // Reserved bytes of the quoting enclave's report, from its first to its last.
-    for offset in [20, 47, 96, 127, 160, 255, 260, 319] {
-        rows.push(row("tdx.qe.reserved", fake(), fake().qe_report(offset, &[1])));
+    // Each run of reserved bytes from its first to its last, beside the field that begins or ends there.
+    let edges =
+        [(20, 0), (31, 32), (96, 95), (127, 95), (160, 192), (191, 192), (262, 261), (303, 304)];
+    for (reserved, field) in edges {
+        let fields = fake().qe_report(field, &[1]);
+        rows.push(row("tdx.qe.reserved", fields, fake().qe_report(reserved, &[1])));
     }
     rows
 }

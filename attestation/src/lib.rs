@@ -15,6 +15,7 @@ pub mod cbor;
 pub mod checks;
 pub mod claims;
 pub mod digests;
+pub mod endorsements;
 pub mod endpoints;
 pub mod evidence;
 pub mod manifest;

@@ -168,6 +168,7 @@ pub fn verify(
     let claims = TdxClaims {
         pck,
         tcb,
+        at: now,
         validity: steps::validity(&platform, &statements, &lists),
         revocation: lists.standing(),
         simulated: platform.simulated(),

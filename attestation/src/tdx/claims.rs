@@ -1,6 +1,6 @@
 //! What genuine evidence of TDX or SGX says.
 
-use crate::time::Window;
+use crate::time::{UnixTime, Window};
 use crate::transcript::Transcript;
 
 use super::pck::PckExtensions;
@@ -20,6 +20,8 @@ pub struct TdxClaims {
     pub pck: Option<PckClaims>,
     /// The platform's level. Always there in verified claims; in a refusal only when every part has one.
     pub tcb: Option<TcbClaims>,
+    /// The time at which it was verified.
+    pub at: UnixTime,
     /// When all of it counts: certificates, lists and documents together.
     pub validity: Window,
     /// Whether revocation lists were there.

@@ -6,8 +6,10 @@ use sealroom_attestation::{digests::ManifestDigest, node::Freshness};
 
 mod raw;
 mod snp;
+mod tdx;
 
 pub use snp::{FirmwareFloor, Flag, Pins, Revocation, Rule, SnpPolicy, UnknownBits};
+pub use tdx::{TdImage, TdxFlag, TdxPolicy};
 
 /// A checked policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Policy {
     pub freshness: Freshness,
     /// Rules for SEV-SNP.
     pub snp: SnpPolicy,
+    /// Rules for TDX.
+    pub tdx: TdxPolicy,
     /// Public model name to the manifests accepted under it. Empty: every model is open, and none accepted.
     pub models: BTreeMap<String, Vec<ManifestDigest>>,
 }
@@ -60,13 +64,18 @@ impl Policy {
     /// It can refuse, and it can never accept.
     #[must_use]
     pub fn built_in() -> Self {
-        Self { freshness: Freshness::Hardware, snp: SnpPolicy::built_in(), models: BTreeMap::new() }
+        Self {
+            freshness: Freshness::Hardware,
+            snp: SnpPolicy::built_in(),
+            tdx: TdxPolicy::built_in(),
+            models: BTreeMap::new(),
+        }
     }
 
     /// True when some launch measurement is pinned: without one nothing can be accepted.
     #[must_use]
     pub fn pins_a_measurement(&self) -> bool {
-        !self.snp.measurements.is_empty()
+        !self.snp.measurements.is_empty() || !self.tdx.images.is_empty()
     }
 }
 

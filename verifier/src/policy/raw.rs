@@ -9,6 +9,8 @@ use sealroom_attestation::{
 };
 use serde::Deserialize;
 
+mod tdx;
+
 use super::{FirmwareFloor, Flag, PolicyError, Revocation, Rule, SnpPolicy, UnknownBits};
 
 #[derive(Deserialize)]
@@ -18,6 +20,8 @@ pub(super) struct Policy {
     freshness: Option<String>,
     #[serde(default)]
     snp: Snp,
+    #[serde(default)]
+    tdx: tdx::Tdx,
     #[serde(default)]
     models: BTreeMap<String, Vec<String>>,
 }
@@ -97,6 +101,7 @@ impl TryFrom<Policy> for super::Policy {
         Ok(Self {
             freshness: freshness.unwrap_or(built_in.freshness),
             snp: snp(raw.snp, built_in.snp)?,
+            tdx: raw.tdx.try_into()?,
             models,
         })
     }
@@ -158,7 +163,9 @@ fn snp(raw: Snp, built_in: SnpPolicy) -> Result<SnpPolicy, PolicyError> {
             policy: raw.unknown_policy_bits.unwrap_or(built_in.unknown_bits.policy),
             platform: raw.unknown_platform_bits.unwrap_or(built_in.unknown_bits.platform),
         },
-        veks: raw.veks.map_or(Ok(built_in.veks), |kinds| kinds.iter().map(vek).collect())?,
+        veks: raw
+            .veks
+            .map_or(Ok(built_in.veks), |kinds| kinds.iter().map(|kind| vek(kind)).collect())?,
         chips_allowed: chips("snp.chips_allowed", &raw.chips_allowed)?,
         chips_denied: chips("snp.chips_denied", &raw.chips_denied)?,
         pins: pins(&raw.pins)?,
@@ -180,8 +187,8 @@ fn flag((name, rule): (String, String)) -> Result<(Flag, Rule), PolicyError> {
     Ok((flag, rule))
 }
 
-fn vek(name: &String) -> Result<VekKind, PolicyError> {
-    match name.as_str() {
+fn vek(name: &str) -> Result<VekKind, PolicyError> {
+    match name {
         "vcek" => Ok(VekKind::Vcek),
         "vlek" => Ok(VekKind::Vlek),
         other => Err(bad("snp.veks", other, "\"vcek\" or \"vlek\"")),

@@ -5,9 +5,13 @@ use sealroom_attestation::{
     node::{Freshness, NodeClaims},
 };
 
-use crate::{policy::Policy, verdict::Claims};
+use crate::{
+    policy::Policy,
+    verdict::{Claims, Hardware},
+};
 
 mod snp;
+mod tdx;
 
 /// Whether the claims that are appraised were proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +26,10 @@ pub enum Standing {
 #[must_use]
 pub fn appraise(policy: &Policy, claims: &Claims, standing: Standing) -> Ledger {
     let mut ledger = Ledger::new();
-    snp::appraise(&policy.snp, claims.snp(), &mut ledger);
+    match claims.hardware() {
+        Hardware::Snp(claims) => snp::appraise(&policy.snp, claims, &mut ledger),
+        Hardware::Tdx(claims) => tdx::appraise(&policy.tdx, claims, &mut ledger),
+    }
     match claims.node() {
         Some(node) => self::node(policy, node, &mut ledger),
         None => bare_report(policy, &mut ledger),

@@ -16,6 +16,7 @@ pub use appraise::{Standing, appraise};
 pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
 pub use judge::{Accepted, Trust, judge};
 pub use policy::{
-    FirmwareFloor, Flag, Pins, Policy, PolicyError, Revocation, Rule, SnpPolicy, UnknownBits,
+    FirmwareFloor, Flag, Pins, Policy, PolicyError, Revocation, Rule, SnpPolicy, TdImage, TdxFlag,
+    TdxPolicy, UnknownBits,
 };
-pub use verdict::{Claims, Crypto, Decision, Verdict};
+pub use verdict::{Claims, Crypto, Decision, Hardware, Verdict};

@@ -4,8 +4,9 @@ use sealroom_attestation::{
     Ledger,
     claims::{Finding, Outcome},
     digests::EvidenceId,
-    node::NodeClaims,
+    node::{HardwareClaims, NodeClaims},
     snp::SnpClaims,
+    tdx::TdxClaims,
 };
 
 /// What was judged, as far as it could be decoded.
@@ -15,18 +16,50 @@ pub enum Claims {
     Node(Box<NodeClaims>),
     /// A bare SEV-SNP report.
     Snp(Box<SnpClaims>),
+    /// A bare TDX or SGX quote.
+    Tdx(Box<TdxClaims>),
+}
+
+/// What the hardware says, bare or inside a node's bundle.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Hardware<'a> {
+    /// AMD SEV-SNP.
+    Snp(&'a SnpClaims),
+    /// Intel TDX or SGX.
+    Tdx(&'a TdxClaims),
+}
+
+impl Hardware<'_> {
+    /// True when a simulated root anchors the chain.
+    #[must_use]
+    pub const fn simulated(&self) -> bool {
+        match self {
+            Self::Snp(snp) => snp.simulated,
+            Self::Tdx(tdx) => tdx.simulated,
+        }
+    }
+
+    /// The name of the report or quote that no malleable byte changes.
+    #[must_use]
+    pub fn evidence_id(&self) -> Option<EvidenceId> {
+        match self {
+            Self::Snp(snp) => snp.evidence_id().map(EvidenceId),
+            Self::Tdx(tdx) => tdx.evidence_id().map(EvidenceId),
+        }
+    }
 }
 
 impl Claims {
     /// The hardware's part.
     #[must_use]
-    pub const fn snp(&self) -> &SnpClaims {
+    pub fn hardware(&self) -> Hardware<'_> {
         match self {
-            Self::Node(node) => {
-                let sealroom_attestation::node::HardwareClaims::Snp(snp) = &node.hardware;
-                snp
-            }
-            Self::Snp(snp) => snp,
+            Self::Node(node) => match &node.hardware {
+                HardwareClaims::Snp(snp) => Hardware::Snp(snp),
+                HardwareClaims::Tdx(tdx) => Hardware::Tdx(tdx),
+            },
+            Self::Snp(snp) => Hardware::Snp(snp),
+            Self::Tdx(tdx) => Hardware::Tdx(tdx),
         }
     }
 
@@ -35,7 +68,7 @@ impl Claims {
     pub const fn node(&self) -> Option<&NodeClaims> {
         match self {
             Self::Node(node) => Some(node),
-            Self::Snp(_) => None,
+            Self::Snp(_) | Self::Tdx(_) => None,
         }
     }
 }
@@ -103,13 +136,13 @@ impl Verdict {
     /// True when any root under the evidence is a simulated one. Every output says so first.
     #[must_use]
     pub fn simulated(&self) -> bool {
-        self.claims.as_ref().is_some_and(|claims| claims.snp().simulated)
+        self.claims.as_ref().is_some_and(|claims| claims.hardware().simulated())
     }
 
     /// The name of the evidence that no malleable byte changes.
     #[must_use]
     pub fn evidence_id(&self) -> Option<EvidenceId> {
-        self.claims.as_ref()?.snp().evidence_id().map(EvidenceId)
+        self.claims.as_ref()?.hardware().evidence_id()
     }
 
     /// The row that decided: the first failed one, else the first that is missing.

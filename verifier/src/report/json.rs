@@ -4,10 +4,10 @@ use sealroom_attestation::{
     Window,
     claims::{Finding, Outcome},
     node::{Freshness, NodeClaims},
-    snp::{Revocation, SnpClaims},
 };
 use serde::Serialize;
 
+use super::hardware::HardwareReport;
 use crate::verdict::{Claims, Verdict};
 
 /// The version of the schema. It changes when a field changes its meaning or goes away.
@@ -37,19 +37,8 @@ struct CheckReport<'a> {
 
 #[derive(Debug, Serialize)]
 struct ClaimsReport {
-    platform: &'static str,
-    generation: Option<&'static str>,
-    vek: Option<String>,
-    chip_id: String,
-    report_version: u32,
-    vmpl: u32,
-    measurement: String,
-    report_data: String,
-    host_data: String,
-    guest_policy: String,
-    platform_info: String,
-    reported_tcb: String,
-    revocation: &'static str,
+    #[serde(flatten)]
+    hardware: HardwareReport,
     valid: Option<Validity>,
     node: Option<NodeReport>,
 }
@@ -102,31 +91,10 @@ impl<'a> From<&'a Finding> for CheckReport<'a> {
 impl From<&Claims> for ClaimsReport {
     fn from(claims: &Claims) -> Self {
         let node = claims.node().map(NodeReport::from);
-        let snp = claims.snp();
-        let SnpClaims { report, generation, vek, .. } = snp;
-        let tcb = report.reported_tcb;
-        let bare = || tcb.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        let validity = claims.node().map_or(snp.validity, |node| node.validity);
-        Self {
-            platform: "snp",
-            generation: generation.map(|generation| generation.name()),
-            vek: vek.as_ref().map(|vek| vek.kind.to_string()),
-            chip_id: report.chip_id.to_string(),
-            report_version: report.version,
-            vmpl: report.vmpl,
-            measurement: report.measurement.to_string(),
-            report_data: report.report_data.to_string(),
-            host_data: hex::encode(report.host_data),
-            guest_policy: report.policy.to_string(),
-            platform_info: report.platform_info.to_string(),
-            reported_tcb: generation.map_or_else(bare, |name| tcb.components(name).to_string()),
-            revocation: match snp.revocation {
-                Revocation::Checked => "checked",
-                Revocation::NotGiven => "not-checked",
-            },
-            valid: Some(validity).filter(|window| *window != Window::ALWAYS).map(Validity::from),
-            node,
-        }
+        let (hardware, validity) = HardwareReport::of(claims.hardware());
+        let validity = claims.node().map_or(validity, |node| node.validity);
+        let valid = Some(validity).filter(|window| *window != Window::ALWAYS);
+        Self { hardware, valid: valid.map(Validity::from), node }
     }
 }
 

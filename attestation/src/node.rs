@@ -8,9 +8,11 @@ use crate::{
     checks::{self, Check},
     claims::{Ledger, Refusal, Verified},
     digests::{BootId, EvidenceId, ManifestDigest, Nonce, StatementDigest},
+    endorsements::{Anchors, Endorsements},
     manifest::{Configuration, Manifest},
-    snp::{self, Anchors, Endorsements, SnpClaims, SnpError},
+    snp::{SnpClaims, SnpError},
     statement::Statement,
+    tdx::{TdxClaims, TdxError},
     time::{UnixTime, Window},
 };
 
@@ -69,21 +71,50 @@ pub struct NodeClaims {
 pub enum HardwareClaims {
     /// AMD SEV-SNP.
     Snp(Box<SnpClaims>),
+    /// Intel TDX.
+    Tdx(Box<TdxClaims>),
+}
+
+impl HardwareClaims {
+    /// When certificates, lists and documents hold.
+    #[must_use]
+    pub const fn validity(&self) -> Window {
+        match self {
+            Self::Snp(snp) => snp.validity,
+            Self::Tdx(tdx) => tdx.validity,
+        }
+    }
+
+    /// True when a simulated root anchors the chain.
+    #[must_use]
+    pub const fn simulated(&self) -> bool {
+        match self {
+            Self::Snp(snp) => snp.simulated,
+            Self::Tdx(tdx) => tdx.simulated,
+        }
+    }
+
+    /// The name of the report or quote that no malleable byte changes.
+    #[must_use]
+    pub fn evidence_id(&self) -> Option<EvidenceId> {
+        match self {
+            Self::Snp(snp) => snp.evidence_id().map(EvidenceId),
+            Self::Tdx(tdx) => tdx.evidence_id().map(EvidenceId),
+        }
+    }
 }
 
 impl NodeClaims {
     /// True when any root under this evidence is a simulated one.
     #[must_use]
     pub const fn simulated(&self) -> bool {
-        let HardwareClaims::Snp(snp) = &self.hardware;
-        snp.simulated
+        self.hardware.simulated()
     }
 
     /// The name of the quote that no malleable byte changes; `None` where the signing key's certificate is missing.
     #[must_use]
     pub fn evidence_id(&self) -> Option<EvidenceId> {
-        let HardwareClaims::Snp(snp) = &self.hardware;
-        snp.evidence_id().map(EvidenceId)
+        self.hardware.evidence_id()
     }
 }
 
@@ -97,9 +128,12 @@ pub enum NodeError {
     /// The parts do not belong together, or not to this session.
     #[error("the evidence does not fit together or was made for another session: {0}")]
     Binding(&'static str),
-    /// The hardware report.
+    /// AMD's hardware report.
     #[error(transparent)]
     Snp(#[from] SnpError),
+    /// Intel's quote.
+    #[error(transparent)]
+    Tdx(#[from] TdxError),
     /// A platform that this version cannot verify.
     #[error("{0} evidence cannot be verified by this version")]
     Platform(&'static str),
@@ -125,34 +159,34 @@ pub fn verify(
     // 1. Sizes and deterministic encodings.
     let parts = match Parts::decode(bundle, &mut ledger) {
         Ok(parts) => parts,
-        Err(error) => return Err(stop(error.into(), ledger)),
+        Err(error) => return Err(stop(error.into(), None, ledger)),
     };
     // 2. What the statement commits to is what came along.
     parts.compare_digests(&mut ledger);
     parts.compare_session(context, &mut ledger);
     parts.check_times(now, &mut ledger);
     if let Some(id) = first_failure(&ledger) {
-        return Err(stop(NodeError::Binding(id), ledger));
+        return Err(stop(NodeError::Binding(id), Some(&parts), ledger));
     }
     // 3. The session: a signature of the attested identity, or a leaf under the quote.
     let freshness = parts.freshness(context, &mut ledger);
     if let Some(id) = first_failure(&ledger) {
-        return Err(stop(NodeError::Binding(id), ledger));
+        return Err(stop(NodeError::Binding(id), Some(&parts), ledger));
     }
     // 4. The chip signed this statement. 5. The chip is genuine.
     let hardware = parts.verify_hardware(endorsements, anchors, now, &mut ledger);
     // 6. What nobody here can verify is missing, whatever commits to it.
-    let hardware = hardware.and_then(|snp| match parts.gpus_are_none(&mut ledger) {
-        Ok(()) => Ok(snp),
-        Err(error) => Err((error, Some(Box::new(snp)))),
+    let hardware = hardware.and_then(|claims| match parts.gpus_are_none(&mut ledger) {
+        Ok(()) => Ok(claims),
+        Err(error) => Err((error, Some(claims))),
     });
     match hardware {
-        Ok(snp) => Ok(Verified::new(parts.claims(snp, freshness), ledger)),
-        Err((error, snp)) => {
+        Ok(hardware) => Ok(Verified::new(parts.claims(hardware, freshness), ledger)),
+        Err((error, hardware)) => {
             if !matches!(error, NodeError::Platform(_)) {
-                stopped_before_hardware(&mut ledger);
+                parts.stopped_before_hardware(&mut ledger);
             }
-            let claimed = snp.map(|snp| Box::new(parts.claims(*snp, freshness)));
+            let claimed = hardware.map(|hardware| Box::new(parts.claims(hardware, freshness)));
             Err(Box::new(Refusal { error, ledger, claimed }))
         }
     }
@@ -170,15 +204,12 @@ static BINDINGS: &[&Check] = &[
     &checks::STATEMENT_FRESHNESS,
 ];
 
-/// Every check of the hardware that has no row yet is said to be missing.
-fn stopped_before_hardware(ledger: &mut Ledger) {
-    ledger.stopped_before(&[&checks::REPORT_DATA]);
-    ledger.stopped_before(snp::NEEDED);
-}
-
-fn stop(error: NodeError, mut ledger: Ledger) -> NodeRefusal {
+fn stop(error: NodeError, parts: Option<&Parts>, mut ledger: Ledger) -> NodeRefusal {
     ledger.stopped_before(BINDINGS);
-    stopped_before_hardware(&mut ledger);
+    match parts {
+        Some(parts) => parts.stopped_before_hardware(&mut ledger),
+        None => ledger.stopped_before(&[&checks::REPORT_DATA]),
+    }
     Box::new(Refusal { error, ledger, claimed: None })
 }
 

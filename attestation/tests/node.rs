@@ -6,10 +6,11 @@ use sealroom_attestation::{
     binder::{Channel, Session, Tree},
     cbor::Item,
     digests::*,
+    endorsements::{Anchors, Endorsements},
     evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
     manifest::{Configuration, Manifest, ModelFile},
     node::{Context, Freshness, NodeError, verify},
-    snp::{Anchors, Endorsements, NEEDED},
+    snp::NEEDED,
     statement::{Gpus, QuoteFreshness, Statement},
     transcript::sha256,
 };
@@ -261,17 +262,38 @@ fn refuses_a_vendor_that_is_not_trusted_and_still_says_what_was_claimed() {
 
 #[test]
 fn a_platform_that_this_version_cannot_verify_is_missing_not_refused() {
+    let azure = |bundle: &mut Bundle| {
+        let (hcl, attest, signature) = (vec![0; 48], Vec::new(), Vec::new());
+        let certificates = Vec::new();
+        bundle.hardware = Hardware::AzureVtpm { hcl, attest, signature, certificates };
+    };
+    let node = Node { tamper: azure, ..node() };
+    let context = Context::Session(&node.session);
+    let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
+    let refusal = refusal.expect_err("cannot be verified");
+    assert_eq!(refusal.error, NodeError::Platform("Azure vTPM"));
+    let last = refusal.ledger.findings().last().map(|row| (row.check.id, &*row.found));
+    let found = "Azure vTPM evidence cannot be verified by this version";
+    assert_eq!(last, Some(("report_data", found)));
+    assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
+}
+
+#[test]
+fn a_quote_over_something_else_is_refused_before_any_signature() {
+    const QUOTE: &[u8] = include_bytes!("../testdata/tdx/v5_td15ex_uptodate_quote.bin");
     let tdx = |bundle: &mut Bundle| {
-        bundle.hardware = Hardware::Tdx { quote: vec![0; 48], event_log: None };
+        bundle.hardware = Hardware::Tdx { quote: QUOTE.to_vec(), event_log: None };
     };
     let node = Node { tamper: tdx, ..node() };
     let context = Context::Session(&node.session);
     let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
-    let refusal = refusal.expect_err("cannot be verified");
-    assert_eq!(refusal.error, NodeError::Platform("TDX"));
-    let last = refusal.ledger.findings().last().map(|row| (row.check.id, &*row.found));
-    assert_eq!(last, Some(("report_data", "TDX evidence cannot be verified by this version")));
-    assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
+    let refusal = refusal.expect_err("another statement's quote");
+    assert_eq!(refusal.error, NodeError::Binding("report_data"));
+    let ledger = refusal.ledger;
+    let outcome =
+        |id| ledger.findings().iter().find(|row| row.check.id == id).map(|row| row.outcome);
+    assert_eq!(outcome("tdx.quote.signature"), Some(Outcome::Missing));
+    assert_eq!(outcome("snp.report.signature"), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use sealroom_attestation::snp::Anchors;
+use sealroom_attestation::endorsements::Anchors;
 use sealroom_verifier::{
     Decision, Trust,
     cli::{digest, load_endorsements, load_policy},

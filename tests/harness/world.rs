@@ -9,7 +9,7 @@ use sealroom_attestation::{
     cbor::Item,
     manifest::Manifest,
     node::Freshness,
-    snp::{Anchors, Endorsements},
+    endorsements::{Anchors, Endorsements},
 };
 use sealroom_enclave::{Config, Keys, Node, Parts, State, SystemEntropy};
 use sealroom_engine::Engine;

@@ -1,6 +1,6 @@
 //! The auditor's door: evidence of any kind from a file, with whatever endorsements came along.
 
-use sealroom_attestation::{UnixTime, digests::Nonce, node::Context, snp};
+use sealroom_attestation::{UnixTime, digests::Nonce, node::Context, snp, tdx};
 
 use crate::{
     judge::{Examined, Trust},
@@ -14,12 +14,14 @@ pub enum Evidence {
     Bundle(Vec<u8>),
     /// A bare SEV-SNP report, as the firmware returned it.
     SnpReport(Vec<u8>),
+    /// A bare TDX or SGX quote, without the padding of the buffer that it was made in.
+    TdxQuote(Vec<u8>),
 }
 
 /// The file holds no evidence that this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{length} bytes that are neither an evidence bundle nor an SEV-SNP report (binary or hexadecimal)"
+    "{length} bytes that are neither an evidence bundle nor an SEV-SNP report (binary or hexadecimal) nor a TDX quote"
 )]
 pub struct UnknownEvidence {
     /// Bytes in the file.
@@ -35,6 +37,9 @@ impl Evidence {
         // A bundle is a CBOR map of eight pairs whose first key is 1.
         if file.starts_with(&[0xa8, 0x01]) {
             return Ok(Self::Bundle(file.to_vec()));
+        }
+        if let Some(quote) = tdx::quote_from_file(file) {
+            return Ok(Self::TdxQuote(quote));
         }
         let report = snp::report_from_file(file);
         report.map(Self::SnpReport).ok_or(UnknownEvidence { length: file.len() })
@@ -71,6 +76,7 @@ pub fn check(input: &Input, trust: &Trust) -> Verdict {
             Examined::bundle(bundle, Context::File { nonce: input.nonce }, trust, input.at)
         }
         Evidence::SnpReport(report) => Examined::snp_report(report, trust, input.at),
+        Evidence::TdxQuote(quote) => Examined::tdx_quote(quote, trust, input.at),
     };
     match input.mode {
         Mode::Policy => examined.conclude(Some(&trust.policy)),

@@ -13,7 +13,7 @@ use clap_complete::Shell;
 use sealroom_attestation::{
     UnixTime,
     digests::Nonce,
-    snp::{Anchors, Endorsements},
+    endorsements::{Anchors, Endorsements},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -56,9 +56,10 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct CheckArguments {
-    /// An evidence bundle, or an SEV-SNP report as binary or hexadecimal text.
+    /// An evidence bundle, an SEV-SNP report as binary or hexadecimal text, or a TDX quote.
     file: PathBuf,
-    /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER.
+    /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER; TCB info, QE identity and
+    /// collateral, JSON.
     #[arg(long = "with", value_name = "FILE")]
     with: Vec<PathBuf>,
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.

@@ -2,8 +2,9 @@
 
 use sealroom_attestation::{
     Ledger, UnixTime,
+    endorsements::{Anchors, Endorsements},
     node::{self, Context, Freshness, NodeClaims},
-    snp::{self, Anchors, Endorsements},
+    snp, tdx,
 };
 
 use crate::{
@@ -96,11 +97,20 @@ impl Examined {
     }
 
     pub(crate) fn snp_report(report: &[u8], trust: &Trust, now: UnixTime) -> Self {
-        match snp::verify(report, &trust.endorsements, &trust.anchors, now) {
+        match snp::verify(report, &trust.endorsements.snp, &trust.anchors.snp, now) {
             Ok(proven) => {
                 Self::proven(Claims::Snp(Box::new(proven.claims().clone())), proven.ledger())
             }
             Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Snp), refusal.ledger),
+        }
+    }
+
+    pub(crate) fn tdx_quote(quote: &[u8], trust: &Trust, now: UnixTime) -> Self {
+        match tdx::verify(quote, &trust.endorsements.tdx, &trust.anchors.tdx, now) {
+            Ok(proven) => {
+                Self::proven(Claims::Tdx(Box::new(proven.claims().clone())), proven.ledger())
+            }
+            Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Tdx), refusal.ledger),
         }
     }
 

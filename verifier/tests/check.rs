@@ -37,15 +37,19 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let table = fs::read_to_string(testdata().join("snp/expected.tsv")).expect("the table");
-    let rows = table.lines().filter(|line| line.starts_with("snp/"));
+    let table = |platform: &str| {
+        let file = testdata().join(platform).join("expected.tsv");
+        fs::read_to_string(file).expect("the table")
+    };
+    let tables = table("snp") + &table("tdx");
+    let rows = tables.lines().filter(|line| line.starts_with("snp/") || line.starts_with("tdx/"));
     let rows = rows.map(|line| {
         let mut cells = line.split('\t').map(str::to_owned);
         let mut next = || cells.next().expect("a cell");
         let (file, with, at, mode, exit, fails) = (next(), next(), next(), next(), next(), next());
         Row {
             file,
-            with: with.split(',').map(str::to_owned).collect(),
+            with: with.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             at,
             crypto_only: mode == "crypto",
             exit: exit.parse().expect("a code"),
@@ -115,11 +119,30 @@ fn every_row_of_real_evidence_gets_its_exit_code_and_its_check() {
     let told =
         format!("real evidence: {used} rows used, {} files absent {absent:?}\n", absent.len());
     std::io::stderr().write_all(told.as_bytes()).expect("standard error");
-    assert!(used >= 6, "the repository's own evidence was not found");
+    assert!(used >= 12, "the repository's own evidence was not found");
     assert!(
         env::var_os("SEALROOM_VECTORS").is_none() || absent.is_empty(),
         "SEALROOM_VECTORS is not whole"
     );
+}
+
+#[test]
+fn a_quote_alone_is_undecided_and_its_claims_are_shown_unproven() {
+    let quote = find("tdx/v5_td15ex_uptodate_quote.bin").expect("the repository's own");
+    let quote = quote.to_string_lossy().into_owned();
+    let arguments = ["check", &quote, "--at", "2026-10-20T00:00:00Z", "--json"];
+    let output = verifier(&arguments.map(str::to_owned));
+    assert_eq!(output.status.code(), Some(2));
+    let verdict: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let claims = &verdict["claims"];
+    assert_eq!((&claims["platform"], &claims["fmspc"]), (&"tdx".into(), &"b0c06f000000".into()));
+    assert_eq!(claims["td"]["attributes"], "0x10000000 sept_ve_disable");
+    let checks = verdict["checks"].as_array().expect("checks");
+    let row =
+        |id: &str| checks.iter().find(|row| row["id"] == id).expect("a row")["result"].clone();
+    assert_eq!(row("tdx.quote.signature"), "pass");
+    assert_eq!(row("tdx.tcb_info.present"), "not-checked");
+    assert_eq!(row("tdx.td.debug"), "not-checked");
 }
 
 fn genoa(more: &[&str]) -> Output {

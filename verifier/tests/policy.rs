@@ -3,8 +3,9 @@
 use sealroom_attestation::{
     UnixTime,
     digests::ManifestDigest,
+    endorsements::{Anchors, Endorsements},
     node::Freshness,
-    snp::{Anchors, Endorsements, Generation as Product, Measurement, TcbComponents},
+    snp::{self, Generation as Product, Measurement, TcbComponents},
 };
 use sealroom_forge::{Fake, FakeSnp, Generation};
 use sealroom_verifier::{
@@ -28,7 +29,10 @@ fn policy() -> Policy {
 
 fn judged(chip: &FakeSnp, policy: Policy) -> Verdict {
     let forged = chip.sign();
-    let mut endorsements = Endorsements { certificates: forged.certificates(), crls: Vec::new() };
+    let mut endorsements = Endorsements::from(snp::Endorsements {
+        certificates: forged.certificates(),
+        crls: Vec::new(),
+    });
     endorsements.add_file(&forged.crl).expect("a revocation list");
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
     let trust = Trust { policy, anchors, endorsements };
@@ -118,7 +122,10 @@ fn cannot_decide_without_a_revocation_list_unless_the_policy_needs_none() {
         let forged = chip().sign();
         let mut policy = policy();
         policy.snp.revocation = revocation;
-        let endorsements = Endorsements { certificates: forged.certificates(), crls: Vec::new() };
+        let endorsements = Endorsements::from(snp::Endorsements {
+            certificates: forged.certificates(),
+            crls: Vec::new(),
+        });
         let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
         let evidence = Evidence::from_file(&forged.report).expect("a report");
         let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };

@@ -2,8 +2,9 @@
 
 use sealroom_attestation::{
     UnixTime,
+    endorsements::{Anchors, Endorsements},
     node::Freshness,
-    snp::{Anchors, Endorsements, Generation, Measurement, TcbComponents, VekKind},
+    snp::{self, Generation, Measurement, TcbComponents, VekKind},
 };
 use sealroom_forge::{Fake, FakeSnp};
 use sealroom_verifier::{
@@ -26,7 +27,10 @@ fn judged(chip: &FakeSnp, change: impl FnOnce(&mut Policy)) -> &'static str {
     policy.snp.measurements = [("image".to_owned(), IMAGE)].into();
     change(&mut policy);
     let forged = chip.sign();
-    let mut endorsements = Endorsements { certificates: forged.certificates(), crls: Vec::new() };
+    let mut endorsements = Endorsements::from(snp::Endorsements {
+        certificates: forged.certificates(),
+        crls: Vec::new(),
+    });
     endorsements.add_file(&forged.crl).expect("a revocation list");
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
     let evidence = Evidence::from_file(&forged.report).expect("a report");

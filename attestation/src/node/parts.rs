@@ -6,10 +6,12 @@ use crate::{
     checks::{self, Check},
     claims::Ledger,
     digests::{BootId, KemDigest, StatementDigest},
+    endorsements::{Anchors, Endorsements},
     evidence::{Binder, Bundle, Hardware},
     manifest::{Configuration, Manifest},
-    snp::{self, Anchors, Endorsements, Report, SnpClaims},
+    snp::{self, Report},
     statement::{self, QuoteFreshness, Statement},
+    tdx::{self, Quote},
     time::UnixTime,
     transcript::sha256,
 };
@@ -147,60 +149,72 @@ impl Parts {
         if holds { Freshness::Key } else { Freshness::Cached }
     }
 
+    /// The report or quote covers this statement, and the chip is genuine.
     pub(super) fn verify_hardware(
         &self,
         endorsements: &Endorsements,
         anchors: &Anchors,
         now: UnixTime,
         ledger: &mut Ledger,
-    ) -> Result<SnpClaims, (NodeError, Option<Box<SnpClaims>>)> {
-        let (report, certificates) = match &self.bundle.hardware {
-            Hardware::Snp { report, certificates } => (report, certificates),
-            Hardware::Tdx { .. } => return Err((unknown("TDX", ledger), None)),
-            Hardware::AzureVtpm { .. } => return Err((unknown("Azure vTPM", ledger), None)),
-        };
-        self.covers(report, ledger).map_err(|error| (error, None))?;
-        let endorsements = match certificates {
-            None => endorsements.clone(),
-            Some(table) => match Endorsements::from_table(table) {
-                Ok(mut from_host) => {
-                    from_host.extend(endorsements.clone());
-                    from_host
+    ) -> Hardwares {
+        match &self.bundle.hardware {
+            Hardware::Snp { report, certificates } => {
+                let decoded = Report::decode(report).ok();
+                self.covers(decoded.map(|report| report.report_data.0), ledger)?;
+                let given = with_table(&endorsements.snp, certificates.as_deref(), ledger)?;
+                match snp::verify(report, &given, &anchors.snp, now) {
+                    Ok(verified) => {
+                        ledger.append(verified.ledger().clone());
+                        Ok(HardwareClaims::Snp(Box::new(verified.claims().clone())))
+                    }
+                    Err(refusal) => {
+                        ledger.append(refusal.ledger);
+                        Err((refusal.error.into(), refusal.claimed.map(HardwareClaims::Snp)))
+                    }
                 }
-                Err(error) => {
-                    ledger.fail(
-                        &checks::SNP_ENDORSEMENTS_DECODE,
-                        error.to_string(),
-                        "a certificate table",
-                    );
-                    let id = checks::SNP_ENDORSEMENTS_DECODE.id;
-                    return Err((NodeError::Binding(id), None));
+            }
+            Hardware::Tdx { quote, .. } => {
+                let decoded = Quote::decode(quote).ok();
+                self.covers(decoded.map(|quote| *quote.body.report_data()), ledger)?;
+                match tdx::verify(quote, &endorsements.tdx, &anchors.tdx, now) {
+                    Ok(verified) => {
+                        ledger.append(verified.ledger().clone());
+                        Ok(HardwareClaims::Tdx(Box::new(verified.claims().clone())))
+                    }
+                    Err(refusal) => {
+                        ledger.append(refusal.ledger);
+                        Err((refusal.error.into(), refusal.claimed.map(HardwareClaims::Tdx)))
+                    }
                 }
-            },
-        };
-        match snp::verify(report, &endorsements, anchors, now) {
-            Ok(verified) => {
-                ledger.append(verified.ledger().clone());
-                Ok(verified.claims().clone())
             }
-            Err(refusal) => {
-                ledger.append(refusal.ledger);
-                Err((refusal.error.into(), refusal.claimed))
-            }
+            Hardware::AzureVtpm { .. } => Err((unknown("Azure vTPM", ledger), None)),
         }
     }
 
     /// Compared before any signature is: a report over something else is not worth the work. Bytes that are no
     /// report are named by the verification itself.
-    fn covers(&self, report: &[u8], ledger: &mut Ledger) -> Result<(), NodeError> {
-        let Ok(report) = Report::decode(report) else { return Ok(()) };
-        let expected = Statement::report_data(&self.bundle.statement);
-        let covers = report.report_data.0 == expected;
+    fn covers(
+        &self,
+        found: Option<[u8; 64]>,
+        ledger: &mut Ledger,
+    ) -> Result<(), (NodeError, Option<HardwareClaims>)> {
+        let Some(found) = found else { return Ok(()) };
+        let covers = found == Statement::report_data(&self.bundle.statement);
         let found = if covers { "this statement" } else { "something else" };
         if ledger.require(&checks::REPORT_DATA, covers, found, "SHA-512 over this statement") {
             Ok(())
         } else {
-            Err(NodeError::Binding(checks::REPORT_DATA.id))
+            Err((NodeError::Binding(checks::REPORT_DATA.id), None))
+        }
+    }
+
+    /// Every check of the hardware that has no row yet is said to be missing.
+    pub(super) fn stopped_before_hardware(&self, ledger: &mut Ledger) {
+        ledger.stopped_before(&[&checks::REPORT_DATA]);
+        match &self.bundle.hardware {
+            Hardware::Snp { .. } => ledger.stopped_before(snp::NEEDED),
+            Hardware::Tdx { .. } => ledger.stopped_before(tdx::NEEDED),
+            Hardware::AzureVtpm { .. } => {}
         }
     }
 
@@ -215,7 +229,7 @@ impl Parts {
         Err(NodeError::Platform("GPU"))
     }
 
-    pub(super) fn claims(self, snp: SnpClaims, freshness: Freshness) -> NodeClaims {
+    pub(super) fn claims(self, hardware: HardwareClaims, freshness: Freshness) -> NodeClaims {
         NodeClaims {
             boot_id: self.boot_id,
             statement_digest: self.digest,
@@ -224,9 +238,32 @@ impl Parts {
             config: self.config,
             kem_keys: self.bundle.kem_keys,
             freshness,
-            validity: self.statement.window().intersect(&snp.validity),
-            hardware: HardwareClaims::Snp(Box::new(snp)),
+            validity: self.statement.window().intersect(&hardware.validity()),
+            hardware,
             statement: self.statement,
+        }
+    }
+}
+
+/// What hardware claims, proven; or the reason against, and what it claims where it could be decoded.
+type Hardwares = Result<HardwareClaims, (NodeError, Option<HardwareClaims>)>;
+
+/// AMD's endorsements: those of the host's certificate table, and the reader's own.
+fn with_table(
+    own: &snp::Endorsements,
+    table: Option<&[u8]>,
+    ledger: &mut Ledger,
+) -> Result<snp::Endorsements, (NodeError, Option<HardwareClaims>)> {
+    let Some(table) = table else { return Ok(own.clone()) };
+    match snp::Endorsements::from_table(table) {
+        Ok(mut from_host) => {
+            from_host.extend(own.clone());
+            Ok(from_host)
+        }
+        Err(error) => {
+            let check = &checks::SNP_ENDORSEMENTS_DECODE;
+            ledger.fail(check, error.to_string(), "a certificate table");
+            Err((NodeError::Binding(check.id), None))
         }
     }
 }

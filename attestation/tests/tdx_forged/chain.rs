@@ -15,8 +15,13 @@ const SHA384: &str = "2.16.840.1.101.3.4.2.2";
 
 /// Under the root of another vendor than the one that is trusted.
 fn stranger() -> Scene {
-    let anchors = Scene::from(fake()).anchors;
-    Scene { anchors, ..fake().other_vendor().into() }
+    let trusted = Scene::from(fake());
+    let mut scene = Scene::from(fake().other_vendor());
+    scene.anchors = trusted.anchors;
+    for (other, own) in scene.same.iter_mut().zip(trusted.same) {
+        other.0 = own.0;
+    }
+    scene
 }
 
 fn spelled(respell: fn(String) -> String) -> FakeTdx {

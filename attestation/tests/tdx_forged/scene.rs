@@ -19,6 +19,8 @@ pub(crate) struct Scene {
     pub(crate) endorsements: Endorsements,
     pub(crate) anchors: Anchors,
     pub(crate) now: u64,
+    /// The trusted root, and the endorsements as one file, where another verifier can be given the same.
+    pub(crate) same: Option<(Vec<u8>, String)>,
 }
 
 impl From<FakeTdx> for Scene {
@@ -29,12 +31,14 @@ impl From<FakeTdx> for Scene {
 
 impl From<TdxEvidence> for Scene {
     fn from(evidence: TdxEvidence) -> Self {
-        let endorsements = Endorsements::from_json(&evidence.collateral_json());
+        let file = evidence.collateral_json();
+        let endorsements = Endorsements::from_json(&file);
         Self {
             quote: evidence.quote,
             endorsements: endorsements.expect("a collateral file"),
             anchors: Anchors::production().danger_accept_simulated(evidence.root_sha256),
             now: NOW,
+            same: Some((evidence.root, file)),
         }
     }
 }
@@ -54,6 +58,7 @@ impl Scene {
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Endorsements)) -> Self {
         change(&mut self.endorsements);
+        self.same = None;
         self
     }
 
@@ -64,10 +69,10 @@ impl Scene {
 
 /// One refusal, and its accepting twin: the same but for the one change.
 pub(crate) struct Row {
-    id: &'static str,
+    pub(crate) id: &'static str,
     line: u32,
-    accepted: Scene,
-    refused: Scene,
+    pub(crate) accepted: Scene,
+    pub(crate) refused: Scene,
 }
 
 /// What is refused by exactly this check, beside what is accepted.

@@ -12,7 +12,7 @@ use crate::{
     manifest::{Configuration, Manifest},
     snp::{SnpClaims, SnpError},
     statement::Statement,
-    tdx::{TdxClaims, TdxError},
+    tdx::{EventLogError, TdxClaims, TdxError},
     time::{UnixTime, Window},
 };
 
@@ -134,6 +134,9 @@ pub enum NodeError {
     /// Intel's quote.
     #[error(transparent)]
     Tdx(#[from] TdxError),
+    /// The log beside Intel's quote.
+    #[error(transparent)]
+    EventLog(#[from] EventLogError),
     /// A platform that this version cannot verify.
     #[error("{0} evidence cannot be verified by this version")]
     Platform(&'static str),

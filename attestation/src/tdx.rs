@@ -11,6 +11,7 @@ mod chain;
 mod claims;
 mod collateral;
 mod error;
+mod event_log;
 mod flags;
 mod given;
 mod json;
@@ -43,6 +44,7 @@ pub use collateral::{CollateralError, Endorsements, LONGEST_DOCUMENT, SignedDocu
 pub use error::{
     ChainError, CrlError, DocumentError, EndorsementError, QeError, QuoteError, TcbError, TdxError,
 };
+pub use event_log::{Event, EventLog, EventLogError, LONGEST_LOG, replay};
 pub use flags::{TdAttributes, Xfam};
 pub use json::TcbStatus;
 pub use pck::{Configuration, ExtensionError, Fmspc, PckExtensions, SgxType};
@@ -169,6 +171,7 @@ pub fn verify(
         pck,
         tcb,
         at: now,
+        event_log: None,
         validity: steps::validity(&platform, &statements, &lists),
         revocation: lists.standing(),
         simulated: platform.simulated(),

@@ -11,7 +11,7 @@ use crate::{
     manifest::{Configuration, Manifest},
     snp::{self, Report},
     statement::{self, QuoteFreshness, Statement},
-    tdx::{self, Quote},
+    tdx::{self, Quote, TdxClaims},
     time::UnixTime,
     transcript::sha256,
 };
@@ -173,13 +173,14 @@ impl Parts {
                     }
                 }
             }
-            Hardware::Tdx { quote, .. } => {
+            Hardware::Tdx { quote, event_log } => {
                 let decoded = Quote::decode(quote).ok();
                 self.covers(decoded.map(|quote| *quote.body.report_data()), ledger)?;
                 match tdx::verify(quote, &endorsements.tdx, &anchors.tdx, now) {
                     Ok(verified) => {
                         ledger.append(verified.ledger().clone());
-                        Ok(HardwareClaims::Tdx(Box::new(verified.claims().clone())))
+                        let claims = verified.claims().clone();
+                        with_event_log(claims, event_log.as_deref(), ledger)
                     }
                     Err(refusal) => {
                         ledger.append(refusal.ledger);
@@ -264,6 +265,35 @@ fn with_table(
             let check = &checks::SNP_ENDORSEMENTS_DECODE;
             ledger.fail(check, error.to_string(), "a certificate table");
             Err((NodeError::Binding(check.id), None))
+        }
+    }
+}
+
+/// Replays the log that came with a quote that was verified.
+fn with_event_log(mut claims: TdxClaims, log: Option<&[u8]>, ledger: &mut Ledger) -> Hardwares {
+    let check = &checks::TDX_EVENT_LOG;
+    let replayed = match (log, claims.quote.body.td()) {
+        (None, _) => {
+            ledger.not_given(check, "no event log was given");
+            return Ok(HardwareClaims::Tdx(Box::new(claims)));
+        }
+        (Some(_), None) => {
+            ledger.fail(check, "an event log beside an enclave's quote", "none");
+            let claimed = HardwareClaims::Tdx(Box::new(claims));
+            return Err((NodeError::Binding(check.id), Some(claimed)));
+        }
+        (Some(log), Some(td)) => tdx::replay(log, td),
+    };
+    match replayed {
+        Ok(log) => {
+            let registers = if log.rtmr3 { "RTMR0 to RTMR3" } else { "RTMR0 to RTMR2" };
+            ledger.pass(check, format!("{} events replay to {registers}", log.events.len()));
+            claims.event_log = Some(log);
+            Ok(HardwareClaims::Tdx(Box::new(claims)))
+        }
+        Err(error) => {
+            ledger.fail(check, error.to_string(), "events that replay to RTMR0, RTMR1 and RTMR2");
+            Err((error.into(), Some(HardwareClaims::Tdx(Box::new(claims)))))
         }
     }
 }

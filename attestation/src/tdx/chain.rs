@@ -112,7 +112,7 @@ mod tests {
             problem(text.replacen("AQEB", "AQEB ", 1).as_bytes()),
             Some(ChainError::Pem(x509::PemError::Base64 { line: 1 }))
         );
-        assert_eq!(problem(text.replacen("EBAQ\n", "EBAQ  \n", 1).as_bytes()), not_canonical);
+        assert_eq!(problem(text.replacen("AQEB\n", "AQEB  \n", 1).as_bytes()), not_canonical);
         assert_eq!(problem(text.repeat(2).as_bytes()), Some(ChainError::Length { found: 6 }));
         assert_eq!(problem(b""), Some(ChainError::Length { found: 0 }));
     }

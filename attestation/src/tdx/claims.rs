@@ -3,6 +3,7 @@
 use crate::time::{UnixTime, Window};
 use crate::transcript::Transcript;
 
+use super::event_log::EventLog;
 use super::pck::PckExtensions;
 use super::quote::Quote;
 use super::tcb::TcbClaims;
@@ -22,6 +23,8 @@ pub struct TdxClaims {
     pub tcb: Option<TcbClaims>,
     /// The time at which it was verified.
     pub at: UnixTime,
+    /// The log behind the RTMRs, where one was given and replays.
+    pub event_log: Option<EventLog>,
     /// When all of it counts: certificates, lists and documents together.
     pub validity: Window,
     /// Whether revocation lists were there.

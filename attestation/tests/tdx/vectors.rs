@@ -2,7 +2,8 @@
 
 use sealroom_attestation::UnixTime;
 use sealroom_attestation::tdx::{
-    Anchors, Endorsements, PckAuthority, Revocation, TcbStatus, Tee, quote_from_file, verify,
+    Anchors, Endorsements, EventLogError, PckAuthority, Quote, Revocation, TcbStatus, Tee,
+    quote_from_file, replay, verify,
 };
 
 use crate::{Verdict, at, check, collateral, failed, quote, tell, vector};
@@ -127,6 +128,21 @@ fn windows_end_with_the_second_that_intel_names() {
             assert!(failed.len() == 1 && failed[0].ends_with(".validity"), "{name}: {failed:?}");
         }
     }
+}
+
+#[test]
+fn a_log_of_a_real_machine_replays_to_its_registers() {
+    let names = ["tdx/gcp_cos113_quote.bin", "tdx/gcp_cos113_ccel_data.bin"];
+    let [Some(quote), Some(log)] = names.map(vector) else {
+        return tell("tdx vectors: gcp_cos113 is absent");
+    };
+    let quote = Quote::decode(&quote_from_file(&quote).expect("a quote")).expect("a quote");
+    let td = quote.body.td().expect("a trust domain");
+    let replayed = replay(&log, td).expect("it replays");
+    assert_eq!((replayed.events.len(), replayed.rtmr3), (43, true));
+    let mut changed = log.clone();
+    changed[100] ^= 1;
+    assert_eq!(replay(&changed, td), Err(EventLogError::Replay { register: 0 }));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Every rule for SEV-SNP: broken by one changed field, kept one step away.
 
+use std::collections::BTreeSet;
+
 use sealroom_attestation::{
     UnixTime,
     endorsements::{Anchors, Endorsements},
@@ -8,7 +10,7 @@ use sealroom_attestation::{
 };
 use sealroom_forge::{Fake, FakeSnp};
 use sealroom_verifier::{
-    Decision, Evidence, FirmwareFloor, Flag, Input, Mode, Policy, Rule, Trust, check,
+    Decision, Evidence, FirmwareFloor, Flag, Input, Mode, Pins, Policy, Rule, Trust, check,
 };
 
 const NOW: UnixTime = UnixTime(1_780_272_000);
@@ -169,18 +171,26 @@ fn a_kind_of_key_that_is_not_listed_is_refused() {
     assert_eq!(judged(&chip().vlek(), unchanged), "accepted");
 }
 
+/// The pinned value is accepted at its offset, and another is refused.
+fn pin_holds<const N: usize>(
+    offset: usize,
+    length: usize,
+    id: &str,
+    set: fn(&mut Pins) -> &mut BTreeSet<[u8; N]>,
+) {
+    let pin = |policy: &mut Policy| {
+        set(&mut policy.snp.pins).insert([5; N]);
+    };
+    assert_eq!(judged(&chip().field(offset, &vec![5; length]), pin), "accepted", "{id}");
+    assert_eq!(judged(&chip().field(offset, &vec![6; length]), pin), id);
+}
+
 #[test]
 fn pinned_values_of_the_launch_must_be_there() {
-    let fields: [(usize, usize, &str, fn(&mut Policy)); 4] = [
-        (0xc0, 32, "snp.host_data", |policy| drop(policy.snp.pins.host_data.insert([5; 32]))),
-        (0x10, 16, "snp.family_id", |policy| drop(policy.snp.pins.family_ids.insert([5; 16]))),
-        (0x20, 16, "snp.image_id", |policy| drop(policy.snp.pins.image_ids.insert([5; 16]))),
-        (0xe0, 48, "snp.id_key", |policy| drop(policy.snp.pins.id_keys.insert([5; 48]))),
-    ];
-    for (offset, length, id, pin) in fields {
-        assert_eq!(judged(&chip().field(offset, &vec![5; length]), pin), "accepted", "{id}");
-        assert_eq!(judged(&chip().field(offset, &vec![6; length]), pin), id);
-    }
+    pin_holds(0xc0, 32, "snp.host_data", |pins| &mut pins.host_data);
+    pin_holds(0x10, 16, "snp.family_id", |pins| &mut pins.family_ids);
+    pin_holds(0x20, 16, "snp.image_id", |pins| &mut pins.image_ids);
+    pin_holds(0xe0, 48, "snp.id_key", |pins| &mut pins.id_keys);
     let least = |policy: &mut Policy| policy.snp.pins.minimum_guest_svn = 3;
     assert_eq!(judged(&chip().guest_svn(3), least), "accepted");
     assert_eq!(judged(&chip().guest_svn(2), least), "snp.guest_svn");

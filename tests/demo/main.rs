@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Parser;
 use sealroom_enclave::memory::WipingAllocator;
+use sealroom_tests::hardware::Platform;
 
 mod run;
 mod show;
@@ -26,6 +27,9 @@ pub(crate) struct Arguments {
     /// A copy of the default model, instead of the cache or a download.
     #[arg(long, value_name = "PATH")]
     model: Option<PathBuf>,
+    /// Which confidential hardware is simulated.
+    #[arg(long, value_enum, default_value_t = Platform::Snp)]
+    platform: Platform,
     /// Print one JSON document and nothing else on standard output.
     #[arg(long)]
     json: bool,
@@ -39,6 +43,7 @@ const AFTER_HELP: &str = "Exit codes: 0 the answer came, every control was answe
 Examples:
   cargo demo
   cargo demo --prompt 'What is a Merkle tree?' --max-tokens 100
+  cargo demo --platform tdx
   cargo demo --json
   cargo demo --keep";
 

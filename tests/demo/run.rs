@@ -38,7 +38,8 @@ impl Answer {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let screen = Screen::new(arguments.json);
-    let (path, chip) = tokio::try_join!(bring(arguments, &screen), stage::forge())?;
+    let (path, chip) =
+        tokio::try_join!(bring(arguments, &screen), stage::forge(arguments.platform))?;
     screen.step("reading the weights into private memory, booting a simulated node");
     let mut stage = Stage::set(&path, chip).await?;
     screen.step("connecting: challenge, evidence, verdict");
@@ -50,12 +51,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let changed = tokio::task::spawn_blocking(move || stage::load_changed(&path)).await??;
     stage.ground.other_weights = Some(changed);
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for name in attacks::NAMES {
+    for name in attacks::names(arguments.platform) {
         let outcome = attacks::run(&stage.ground, name).await;
         screen.attack(&outcome);
         outcomes.push(outcome);
     }
-    let report = Report::new(session.accepted().verdict(), &answer, &outcomes);
+    let verdict = session.accepted().verdict();
+    let report = Report::new(arguments.platform, verdict, &answer, &outcomes);
     let ok = report.ok();
     screen.finish(&report)?;
     if arguments.keep {

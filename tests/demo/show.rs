@@ -5,7 +5,7 @@ use std::{io::Write, net::SocketAddr};
 use anstyle::{AnsiColor, Style};
 use anyhow::Result;
 use sealroom_attestation::receipt::{Finish, Receipt};
-use sealroom_tests::attacks::Outcome;
+use sealroom_tests::{attacks::Outcome, hardware::Platform};
 use sealroom_verifier::{
     Verdict,
     report::{VerdictReport, table},
@@ -115,7 +115,7 @@ fn mark(good: bool) -> String {
 #[derive(Serialize)]
 pub(crate) struct Report<'a> {
     ok: bool,
-    platform: &'static str,
+    platform: String,
     verdict: VerdictReport<'a>,
     answer: AnswerReport,
     receipt: ReceiptReport,
@@ -145,7 +145,12 @@ struct ReceiptReport {
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(verdict: &'a Verdict, answer: &Answer, attacks: &'a [Outcome]) -> Self {
+    pub(crate) fn new(
+        platform: Platform,
+        verdict: &'a Verdict,
+        answer: &Answer,
+        attacks: &'a [Outcome],
+    ) -> Self {
         let answered = AnswerReport {
             tokens: answer.tokens,
             ttft_ms: answer.first.as_secs_f64() * 1000.0,
@@ -156,7 +161,8 @@ impl<'a> Report<'a> {
         let receipt = ReceiptReport::new(answer.receipt.claims(), checks);
         let fought = attacks.iter().all(|attack| attack.control && attack.refused);
         let ok = answer.tokens > 0 && fought && !attacks.is_empty();
-        Self { ok, platform: "snp", verdict: verdict.into(), answer: answered, receipt, attacks }
+        let platform = platform.to_string();
+        Self { ok, platform, verdict: verdict.into(), answer: answered, receipt, attacks }
     }
 
     pub(crate) const fn ok(&self) -> bool {

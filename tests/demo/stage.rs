@@ -6,7 +6,6 @@ use anyhow::{Context, Result};
 use sealroom_attestation::manifest::Manifest;
 use sealroom_enclave::{Node, Weights, boot};
 use sealroom_engine::{Engine, LocalEngine, Settings, default_model};
-use sealroom_forge::FakeSnp;
 use sealroom_gateway::{
     connect::{self, Connect},
     session::RelyingParty,
@@ -14,6 +13,7 @@ use sealroom_gateway::{
 use sealroom_tests::{
     attacks::{Ground, change_one_bit},
     clock::MovableClock,
+    hardware::{Chip, Platform},
     world,
 };
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(path: &Path, chip: FakeSnp) -> Result<Self> {
+    pub(crate) async fn set(path: &Path, chip: Chip) -> Result<Self> {
         let path = path.to_owned();
         let (engine, manifest) =
             tokio::task::spawn_blocking(move || load(&path, Some(genuine()?))).await??;
@@ -55,10 +55,10 @@ async fn gateway(ground: &Ground, clock: &MovableClock, node: SocketAddr) -> Res
 }
 
 /// A vendor, and a chip of it. Signing once makes the vendor's certificates, which later reports share.
-pub(crate) async fn forge() -> Result<FakeSnp> {
-    let forged = tokio::task::spawn_blocking(|| {
-        let chip = world::chip(world::seed());
-        drop(chip.sign());
+pub(crate) async fn forge(platform: Platform) -> Result<Chip> {
+    let forged = tokio::task::spawn_blocking(move || {
+        let chip = Chip::new(platform, world::seed());
+        drop(chip.published());
         chip
     });
     forged.await.context("forging a vendor")

@@ -6,13 +6,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use sealroom_attestation::{manifest::Manifest, seal::Plaintext};
 use sealroom_enclave::Node;
 use sealroom_engine::Engine;
-use sealroom_forge::{FakeSnp, Generation};
+use sealroom_forge::{Generation, tdx::Event};
 use sealroom_gateway::session::{ExchangeError, InnerRequest, RequestId, Session, SessionError};
 use serde::Serialize;
 
 use crate::{
     carrier::{Tamper, tampering},
     clock::MovableClock,
+    hardware::{Chip, Platform},
     liar,
     middle::Middle,
     world::{self, Machine, Wrap},
@@ -38,7 +39,7 @@ pub struct Outcome {
 #[derive(Clone)]
 pub struct Ground {
     /// The genuine chip.
-    pub chip: FakeSnp,
+    pub chip: Chip,
     /// The model.
     pub engine: Arc<dyn Engine>,
     /// What the model is, as the policy pins it.
@@ -72,17 +73,23 @@ impl From<ExchangeError> for End {
     }
 }
 
-/// The names, in the order in which they run.
-pub const NAMES: [&str; 16] = [
+const ON_THE_WAY: [&str; 5] = [
     "attested certificate shown without its key",
     "another TLS key behind genuine evidence",
     "evidence replayed under a new nonce",
     "a man in the middle relaying genuine evidence",
     "cached evidence shown for a live node",
-    "debug policy bit",
+];
+const ON_SNP: [&str; 4] = ["debug policy bit", "other measurement", "another vendor root", "Milan"];
+const ON_TDX: [&str; 6] = [
+    "debug attribute",
     "other measurement",
     "another vendor root",
-    "Milan",
+    "another kernel command line",
+    "TCB out of date",
+    "revoked platform",
+];
+const IN_THE_SEAL: [&str; 7] = [
     "weights changed on disk",
     "stale KEM key",
     "truncated stream",
@@ -91,6 +98,16 @@ pub const NAMES: [&str; 16] = [
     "replayed encapsulated request",
     "receipt of another answer",
 ];
+
+/// The names, in the order in which they run.
+#[must_use]
+pub fn names(platform: Platform) -> Vec<&'static str> {
+    let hardware: &[&str] = match platform {
+        Platform::Snp => &ON_SNP,
+        Platform::Tdx => &ON_TDX,
+    };
+    [&ON_THE_WAY, hardware, &IN_THE_SEAL].concat()
+}
 
 /// Runs one attack and its control.
 pub async fn run(ground: &Ground, name: &'static str) -> Outcome {
@@ -124,9 +141,14 @@ async fn attempt(ground: &Ground, name: &str, run: Run) -> Result<End> {
             let wrap: Wrap = Box::new(liar::cached_evidence);
             wrapped(ground, change.then_some(wrap)).await
         }
-        "debug policy bit" => chip(ground, change, |chip| chip.debug(true)).await,
-        "other measurement" => chip(ground, change, |chip| chip.measurement([0xbd; 48])).await,
-        "another vendor root" => chip(ground, change, FakeSnp::other_vendor).await,
+        "debug policy bit" | "debug attribute" => {
+            chip(ground, change, |chip| chip.debug(true)).await
+        }
+        "other measurement" => chip(ground, change, Chip::other_image).await,
+        "another vendor root" => chip(ground, change, Chip::other_vendor).await,
+        "another kernel command line" => chip(ground, change, other_kernel).await,
+        "TCB out of date" => chip(ground, change, out_of_date).await,
+        "revoked platform" => revoked(ground, change).await,
         "Milan" => milan(ground, change).await,
         "weights changed on disk" => other_weights(ground, change).await,
         "stale KEM key" => stale_key(ground, change).await,
@@ -252,7 +274,7 @@ async fn stale_receipt(ground: &Ground, change: bool) -> Result<End> {
     if change { twice(ground, Some(wrap)).await } else { wrapped(ground, Some(wrap)).await }
 }
 
-async fn chip(ground: &Ground, change: bool, make: fn(FakeSnp) -> FakeSnp) -> Result<End> {
+async fn chip(ground: &Ground, change: bool, make: fn(Chip) -> Chip) -> Result<End> {
     let mut machine = machine(ground)?;
     if change {
         machine.chip = make(machine.chip);
@@ -267,8 +289,43 @@ async fn chip(ground: &Ground, change: bool, make: fn(FakeSnp) -> FakeSnp) -> Re
 /// A Milan chip under a Milan root that the relying party was told to trust: the generation alone is refused.
 async fn milan(ground: &Ground, change: bool) -> Result<End> {
     let mut ground = ground.clone();
-    if change {
-        ground.chip = ground.chip.generation(Generation::Milan);
+    if let Chip::Snp(chip) = &ground.chip
+        && change
+    {
+        ground.chip = Chip::Snp(chip.clone().generation(Generation::Milan));
+    }
+    wrapped(&ground, None).await
+}
+
+/// The same image, started with another command line: firmware measures it into an RTMR.
+fn other_kernel(chip: Chip) -> Chip {
+    match chip {
+        Chip::Tdx(chip) => {
+            let mut events = Event::boot();
+            events.push(Event::new(2, 0xd, b"kernel_cmdline: init=/bin/sh\0"));
+            chip.event_log(events).into()
+        }
+        Chip::Snp(_) => chip,
+    }
+}
+
+/// With a TDX module of which Intel says that it has known faults.
+fn out_of_date(chip: Chip) -> Chip {
+    const MODULE_6: [u8; 16] = [6, 1, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    match chip {
+        Chip::Tdx(chip) => chip.tee_tcb_svn(MODULE_6).into(),
+        Chip::Snp(_) => chip,
+    }
+}
+
+/// A platform that the vendor's list names.
+async fn revoked(ground: &Ground, change: bool) -> Result<End> {
+    const SERIAL: [u8; 8] = [0x51; 8];
+    let mut ground = ground.clone();
+    if let Chip::Tdx(chip) = &ground.chip {
+        let chip = chip.clone().pck(|pck| pck.serial = SERIAL.to_vec());
+        let listed = |list: &mut sealroom_forge::CrlSpec| list.revoked.push(SERIAL.to_vec());
+        ground.chip = if change { chip.pck_crl(listed) } else { chip }.into();
     }
     wrapped(&ground, None).await
 }

@@ -40,7 +40,8 @@ async fn run(arguments: &Arguments) -> Result<()> {
         Arc::new(LocalEngine::load(weights.bytes(), &Settings::default())?);
     let manifest = boot::manifest(default_model::NAME, weights.file(), engine.card());
     let chip = world::chip(world::seed());
-    let (forged, digest) = (chip.sign(), Manifest::digest(&manifest.encode()));
+    let digest = Manifest::digest(&manifest.encode());
+    let root = chip.root_sha256();
     let (policy, list) = (arguments.out.join("policy.toml"), arguments.out.join("revoked.crl"));
     let (image, name) = (MEASUREMENT, &manifest.name);
     let text = format!(
@@ -48,7 +49,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
     );
     fs::create_dir_all(&arguments.out).context("creating the output folder")?;
     fs::write(&policy, text).context("writing the policy")?;
-    fs::write(&list, &forged.crl).context("writing the revocation list")?;
+    fs::write(&list, chip.published()).context("writing the revocation list")?;
     let listener = TcpListener::bind(arguments.listen).await.context("binding the address")?;
     let node = world::Machine::new(chip, engine, manifest)?.boot_on(listener).await?;
     println!(
@@ -57,7 +58,7 @@ async fn run(arguments: &Arguments) -> Result<()> {
         node.address(),
         policy.display(),
         list.display(),
-        hex::encode(forged.root_sha256),
+        hex::encode(root),
     );
     tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
     node.shutdown().await;

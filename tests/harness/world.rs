@@ -7,18 +7,20 @@ use axum::Router;
 use ring::rand::{SecureRandom, SystemRandom};
 use sealroom_attestation::{
     cbor::Item,
+    endorsements::{Anchors, Endorsements},
     manifest::Manifest,
     node::Freshness,
-    endorsements::{Anchors, Endorsements},
 };
 use sealroom_enclave::{Config, Keys, Node, Parts, State, SystemEntropy};
 use sealroom_engine::Engine;
-use sealroom_forge::{Fake, FakeSnp};
 use sealroom_gateway::session::{RelyingParty, Target};
 use sealroom_verifier::{Policy, Trust};
 use tokio::net::TcpListener;
 
-use crate::{clock::MovableClock, hardware};
+use crate::{
+    clock::MovableClock,
+    hardware::{self, Chip, Platform},
+};
 
 /// What a node does to requests and responses after TLS: nothing, unless an attack needs it.
 pub type Wrap = Box<dyn FnOnce(Router, Arc<State>) -> Router + Send>;
@@ -26,7 +28,7 @@ pub type Wrap = Box<dyn FnOnce(Router, Arc<State>) -> Router + Send>;
 /// One machine, before it boots. Every field is one thing that an attack may change.
 pub struct Machine {
     /// The chip, its firmware and the guest's launch.
-    pub chip: FakeSnp,
+    pub chip: Chip,
     /// The keys that the boot will use.
     pub keys: Keys,
     /// What it says it serves.
@@ -50,10 +52,10 @@ pub fn seed() -> [u8; 32] {
     seed
 }
 
-/// A chip of a forged vendor that runs the simulated image.
+/// An AMD chip of a forged vendor that runs the simulated image.
 #[must_use]
-pub fn chip(seed: [u8; 32]) -> FakeSnp {
-    Fake::snp(seed).measurement(hardware::MEASUREMENT.0)
+pub fn chip(seed: [u8; 32]) -> Chip {
+    Chip::new(Platform::Snp, seed)
 }
 
 impl Machine {
@@ -61,7 +63,7 @@ impl Machine {
     ///
     /// # Errors
     /// When keys cannot be made.
-    pub fn new(chip: FakeSnp, engine: Arc<dyn Engine>, manifest: Manifest) -> Result<Self> {
+    pub fn new(chip: Chip, engine: Arc<dyn Engine>, manifest: Manifest) -> Result<Self> {
         let keys = Keys::generate(&SystemEntropy).context("making the node's keys")?;
         let clock = MovableClock::at_present();
         Ok(Self { chip, keys, manifest, engine, clock, wrap: None })
@@ -101,18 +103,17 @@ impl Machine {
 /// What an enterprise that wants this image and this model would trust, plus the one forged root.
 ///
 /// # Panics
-/// When the forge's revocation list is not one, which would be a bug of the forge.
+/// When the forge's endorsements are none, which would be a bug of the forge.
 #[must_use]
-pub fn trust(chip: &FakeSnp, manifest: &Manifest) -> Trust {
-    let forged = chip.sign();
+pub fn trust(chip: &Chip, manifest: &Manifest) -> Trust {
     let mut policy = Policy::built_in();
     policy.freshness = Freshness::Hardware;
-    policy.snp.measurements = [("simulated image".to_owned(), hardware::MEASUREMENT)].into();
+    chip.pin(&mut policy);
     let digest = Manifest::digest(&manifest.encode());
     policy.models = [(manifest.name.clone(), vec![digest])].into();
     let mut endorsements = Endorsements::default();
-    endorsements.add_file(&forged.crl).expect("the forge makes a revocation list");
-    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
+    endorsements.add_file(&chip.published()).expect("the forge makes endorsements");
+    let anchors = Anchors::production().danger_accept_simulated(chip.root_sha256());
     Trust { policy, anchors, endorsements }
 }
 

@@ -3,23 +3,32 @@
 use std::collections::BTreeSet;
 
 use sealroom_tests::{
-    attacks::{NAMES, run},
+    attacks::{names, run},
     echo::Echo,
+    hardware::{Chip, Platform},
+    world,
 };
 
 use crate::support::ground;
 
-/// The check that must refuse each attack: a refusal for another reason would hide a missing one.
-const EXPECTED: [&str; 16] = [
+const ON_THE_WAY: [&str; 5] = [
     "tls.certificate_verify",
     "statement.leaf",
     "binder.path",
     "binder.path",
     "statement.freshness",
-    "snp.policy.debug",
-    "snp.measurement",
-    "snp.chain.root",
-    "snp.product.generation",
+];
+const ON_SNP: [&str; 4] =
+    ["snp.policy.debug", "snp.measurement", "snp.chain.root", "snp.product.generation"];
+const ON_TDX: [&str; 6] = [
+    "tdx.td.debug",
+    "tdx.td.measurement",
+    "tdx.pck.root",
+    "tdx.td.rtmr",
+    "tdx.tcb.status",
+    "tdx.crl.pck.revoked",
+];
+const IN_THE_SEAL: [&str; 7] = [
     "policy.model",
     "seal.key",
     "seal.truncated",
@@ -29,15 +38,28 @@ const EXPECTED: [&str; 16] = [
     "receipt.request_id",
 ];
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_attack_is_refused_by_its_own_check_and_every_control_is_answered() {
-    let ground = ground(Echo::new());
+/// The check that must refuse each attack: a refusal for another reason would hide a missing one.
+async fn refused_by(platform: Platform, expected: &[&str]) {
+    let mut ground = ground(Echo::new());
+    ground.chip = Chip::new(platform, world::seed());
     let mut found = Vec::new();
-    for name in NAMES {
+    for name in names(platform) {
         let outcome = run(&ground, name).await;
         assert_eq!(outcome.problem, None, "{name}");
         found.push(outcome.check.unwrap_or_default());
     }
-    assert_eq!(found, EXPECTED);
+    assert_eq!(found, expected);
     assert!(found.iter().collect::<BTreeSet<_>>().len() >= 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_attack_is_refused_by_its_own_check_and_every_control_is_answered() {
+    let expected = [&ON_THE_WAY[..], &ON_SNP, &IN_THE_SEAL].concat();
+    refused_by(Platform::Snp, &expected).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_attack_on_a_trust_domain_is_refused_and_every_control_is_answered() {
+    let expected = [&ON_THE_WAY[..], &ON_TDX, &IN_THE_SEAL].concat();
+    refused_by(Platform::Tdx, &expected).await;
 }

@@ -9,11 +9,13 @@ use sealroom_attestation::{
     endorsements::{Anchors, Endorsements},
     evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
     manifest::{Configuration, Manifest, ModelFile},
-    node::{Context, Freshness, NodeError, verify},
+    node::{Context, Freshness, HardwareClaims, NodeError, verify},
     snp::NEEDED,
     statement::{Gpus, QuoteFreshness, Statement},
+    tdx,
     transcript::sha256,
 };
+use sealroom_forge::tdx::Event;
 use sealroom_forge::{Fake, FakeSnp};
 
 const NOW: UnixTime = UnixTime(1_780_272_000);
@@ -276,6 +278,37 @@ fn a_platform_that_this_version_cannot_verify_is_missing_not_refused() {
     let found = "Azure vTPM evidence cannot be verified by this version";
     assert_eq!(last, Some(("report_data", found)));
     assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
+}
+
+/// The same node on a machine of Intel's.
+fn on_tdx(bundle: &mut Bundle) {
+    let report_data = Statement::report_data(&bundle.statement);
+    let shown = Fake::tdx([7; 32]).event_log(Event::boot()).report_data(report_data).sign();
+    bundle.hardware = Hardware::Tdx { quote: shown.quote, event_log: shown.event_log };
+}
+
+#[test]
+fn a_node_on_tdx_is_verified_with_its_event_log() {
+    let vendor = Fake::tdx([7; 32]).sign();
+    let given = tdx::Endorsements::from_json(&vendor.collateral_json()).expect("collateral");
+    let anchors = Anchors::production().danger_accept_simulated(vendor.root_sha256);
+    let judged = |tamper: fn(&mut Bundle)| {
+        let node = Node { tamper, ..node() };
+        let context = Context::Session(&node.session);
+        verify(&node.bundle(), context, &given.clone().into(), &anchors, NOW)
+    };
+    let proven = judged(on_tdx).expect("a genuine node");
+    let HardwareClaims::Tdx(claims) = &proven.claims().hardware else { panic!("not TDX") };
+    assert!(claims.event_log.as_ref().is_some_and(|log| !log.events.is_empty()));
+    assert!(proven.claims().simulated() && proven.claims().evidence_id().is_some());
+    assert_eq!(proven.claims().freshness, Freshness::Hardware);
+    let refusal = judged(|bundle| {
+        on_tdx(bundle);
+        let Hardware::Tdx { event_log: Some(log), .. } = &mut bundle.hardware else { return };
+        log[33 + 32 + 14] ^= 1;
+    });
+    let refusal = refusal.expect_err("another log");
+    assert_eq!(first(&refusal.ledger), "tdx.event_log");
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub fn verify(
     anchors: &Anchors,
     now: UnixTime,
 ) -> Result<Verified<SnpClaims>, Refusal<SnpError, SnpClaims>> {
-    let mut case = Case::default();
+    let mut case = Case::new(|missing| SnpError::Undecided { missing });
 
     // 1. The bytes are one report of a version whose fields are known, and the endorsements can be read.
     let Some(decoded) = decode(&mut case, report) else { return case.refuse() };
@@ -167,7 +167,8 @@ pub fn verify(
         simulated: anchor.is_some_and(|anchor| anchor.simulated),
         report: decoded,
     };
-    case.conclude(claims)
+    let whole = claims.generation.is_some() && claims.vek.is_some();
+    case.conclude(claims, whole)
 }
 
 fn decode(case: &mut Case, bytes: &[u8]) -> Option<Report> {

@@ -108,6 +108,26 @@ impl Chip {
         }
     }
 
+    /// The pin of the simulated image as a policy file has it.
+    #[must_use]
+    pub fn pinned(&self) -> String {
+        let mut policy = Policy::built_in();
+        self.pin(&mut policy);
+        let snp = policy
+            .snp
+            .measurements
+            .iter()
+            .map(|(name, found)| format!("[snp.measurements]\n\"{name}\" = \"{found}\"\n"));
+        let tdx = policy.tdx.images.iter().map(|(name, image)| {
+            let registers = (0..).zip(image.rtmr).filter_map(|(index, pinned): (u8, _)| {
+                Some(format!("rtmr{index} = \"{}\"\n", pinned?))
+            });
+            let registers: String = registers.collect();
+            format!("[tdx.images.\"{name}\"]\nmrtd = \"{}\"\n{registers}", image.mr_td)
+        });
+        snp.chain(tdx).collect()
+    }
+
     /// Pins the simulated image in a policy.
     pub fn pin(&self, policy: &mut Policy) {
         let name = "simulated image".to_owned();

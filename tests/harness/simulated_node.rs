@@ -7,7 +7,10 @@ use clap::Parser;
 use sealroom_attestation::{cbor::Item, manifest::Manifest};
 use sealroom_enclave::{Weights, boot, memory::WipingAllocator};
 use sealroom_engine::{Engine, LocalEngine, Settings, default_model};
-use sealroom_tests::{hardware::MEASUREMENT, model, world};
+use sealroom_tests::{
+    hardware::{Chip, Platform},
+    model, world,
+};
 use tokio::net::TcpListener;
 
 #[global_allocator]
@@ -20,7 +23,10 @@ struct Arguments {
     /// Where to listen.
     #[arg(long, default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
-    /// The folder for a policy and a revocation list that fit this node.
+    /// Which confidential hardware is simulated.
+    #[arg(long, value_enum, default_value_t = Platform::Snp)]
+    platform: Platform,
+    /// The folder for a policy and the vendor's endorsements that fit this node.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// A copy of the default model, instead of the cache or a download.
@@ -39,17 +45,19 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let engine: Arc<dyn Engine> =
         Arc::new(LocalEngine::load(weights.bytes(), &Settings::default())?);
     let manifest = boot::manifest(default_model::NAME, weights.file(), engine.card());
-    let chip = world::chip(world::seed());
+    let chip = Chip::new(arguments.platform, world::seed());
     let digest = Manifest::digest(&manifest.encode());
     let root = chip.root_sha256();
-    let (policy, list) = (arguments.out.join("policy.toml"), arguments.out.join("revoked.crl"));
-    let (image, name) = (MEASUREMENT, &manifest.name);
-    let text = format!(
-        "version = 1\n\n[snp.measurements]\n\"simulated image\" = \"{image}\"\n\n[models]\n\"{name}\" = [\"{digest}\"]\n"
-    );
+    let published = match arguments.platform {
+        Platform::Snp => "revoked.crl",
+        Platform::Tdx => "collateral.json",
+    };
+    let (policy, list) = (arguments.out.join("policy.toml"), arguments.out.join(published));
+    let (pinned, name) = (chip.pinned(), &manifest.name);
+    let text = format!("version = 1\n\n{pinned}\n[models]\n\"{name}\" = [\"{digest}\"]\n");
     fs::create_dir_all(&arguments.out).context("creating the output folder")?;
     fs::write(&policy, text).context("writing the policy")?;
-    fs::write(&list, chip.published()).context("writing the revocation list")?;
+    fs::write(&list, chip.published()).context("writing the endorsements")?;
     let listener = TcpListener::bind(arguments.listen).await.context("binding the address")?;
     let node = world::Machine::new(chip, engine, manifest)?.boot_on(listener).await?;
     println!(

@@ -41,6 +41,7 @@ const AFTER_HELP: &str = "Exit codes: 0 accepted, 1 refused, 2 could not decide,
 Examples:
   sealroom-verifier check report.bin --with vcek.der --with genoa_chain.pem
   sealroom-verifier check report.bin --with vcek.der --with genoa_chain.pem --crypto-only --json
+  sealroom-verifier check quote.bin --with collateral.json --crypto-only
   sealroom-verifier check bundle.cbor --policy policy.toml --nonce 00112233... --at 2026-06-01T00:00:00Z";
 
 #[derive(Debug, Subcommand)]

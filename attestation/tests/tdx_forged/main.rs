@@ -3,6 +3,7 @@
 mod chain;
 mod differential;
 mod documents;
+mod event_log;
 mod levels;
 mod quote;
 mod scene;

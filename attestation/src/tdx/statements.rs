@@ -68,7 +68,10 @@ impl<'g, 'a> Statements<'g, 'a> {
         }
         let signers = self.signers();
         if signers.is_empty() {
-            return case.stopped_before(&[&checks::TDX_SIGNER_CHAIN, &checks::TDX_SIGNER_VALIDITY]);
+            for check in [&checks::TDX_SIGNER_CHAIN, &checks::TDX_SIGNER_VALIDITY] {
+                case.missing(check, "no signer was given");
+            }
+            return;
         }
         for signer in signers {
             case.check_with(&checks::TDX_SIGNER_CHAIN, platform.root(), |root| {

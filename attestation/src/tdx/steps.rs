@@ -1,11 +1,11 @@
 //! The first step and the last: what was given is read, and every signature is checked.
 
-use crate::checks;
+use crate::checks::{self, Check};
 use crate::time::Window;
 use crate::x509::{Certificate, Crl};
 
 use super::bindings::Links;
-use super::collateral::Endorsements;
+use super::collateral::{Endorsements, SignedDocument};
 use super::error::{ChainError, CrlError, DocumentError, QeError, QuoteError};
 use super::given::Given;
 use super::lists::{Lists, PCK_LIST, ROOT_LIST};
@@ -58,7 +58,11 @@ fn all_signatures(
     let Some(links) = platform.links() else { return false };
     let [leaf, authority, root] = links;
     let mut hold = case.check(&checks::TDX_PCK_SIGNATURE, chain_signature(links));
-    for signer in statements.signers() {
+    let signers = statements.signers();
+    if hold && signers.is_empty() {
+        case.missing(&checks::TDX_SIGNER_SIGNATURE, "no signer was given");
+    }
+    for signer in signers {
         hold = hold && case.check(&checks::TDX_SIGNER_SIGNATURE, link_signature(signer, root));
     }
     for (list, issuer, [_, _, check]) in
@@ -66,18 +70,13 @@ fn all_signatures(
     {
         hold = hold && list.iter().all(|crl| case.check(check, crl_signature(crl, issuer)));
     }
-    let info =
-        statements.tcb_info.map(|document| document.signed).zip(statements.tcb_signer.as_ref());
-    if let Some((signed, signer)) = info {
-        let result = document_signature("TCB info", &signed.body, &signed.signature, signer);
-        hold = hold && case.check(&checks::TDX_TCB_INFO_SIGNATURE, result());
-    }
-    let identity =
-        statements.qe_identity.map(|document| document.signed).zip(statements.qe_signer.as_ref());
-    if let Some((signed, signer)) = identity {
-        let result = document_signature("QE identity", &signed.body, &signed.signature, signer);
-        hold = hold && case.check(&checks::TDX_QE_IDENTITY_SIGNATURE, result());
-    }
+    let info = statements.tcb_info.map(|document| document.signed);
+    let info = info.zip(statements.tcb_signer.as_ref());
+    hold = hold && document_holds(case, &checks::TDX_TCB_INFO_SIGNATURE, "TCB info", info);
+    let identity = statements.qe_identity.map(|document| document.signed);
+    let identity = identity.zip(statements.qe_signer.as_ref());
+    hold =
+        hold && document_holds(case, &checks::TDX_QE_IDENTITY_SIGNATURE, "QE identity", identity);
     hold && case.check(&checks::TDX_QE_SIGNATURE, qe_signature(quote, leaf))
         && case.check(&checks::TDX_QUOTE_SIGNATURE, quote_signature(quote))
 }
@@ -110,20 +109,25 @@ fn crl_signature(crl: &Crl<'_>, issuer: &Certificate<'_>) -> Checked {
     }
 }
 
-/// Over the raw bytes of the document. Nothing runs until it is called.
-fn document_signature<'d>(
+/// The signer's signature over the raw bytes of a document. Without them the rest can still be checked.
+fn document_holds(
+    case: &mut Case,
+    check: &'static Check,
     document: &'static str,
-    body: &'d [u8],
-    signature: &'d [u8],
-    signer: &'d Certificate<'_>,
-) -> impl FnOnce() -> Checked + 'd {
-    move || match signer.key.verify_fixed(body, signature) {
+    given: Option<(&SignedDocument, &Certificate<'_>)>,
+) -> bool {
+    let Some((signed, signer)) = given else {
+        case.missing(check, "the document or its signer was not given");
+        return true;
+    };
+    let result = match signer.key.verify_fixed(&signed.body, &signed.signature) {
         Ok(()) => Ok(format!("by {}", signer.subject.shown())),
         Err(_) => Err(Mismatch::because(
             DocumentError::Signature { document },
             "the signer's signature over these bytes",
         )),
-    }
+    };
+    case.check(check, result)
 }
 
 /// The platform's key over the quoting enclave's report, exactly as it came.

@@ -46,3 +46,16 @@ fn the_policy_on_its_page_is_accepted() {
     assert!(policy.pins_a_measurement());
     assert_eq!(policy.snp.minimum_tcb.len(), 2);
 }
+
+/// The checks that answer the attacks are checks that exist.
+#[test]
+fn every_check_of_the_threat_model_is_one() {
+    let page = fs::read_to_string(root().join("docs/threat-model.md")).expect("the page");
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |"));
+    let named =
+        rows.flat_map(|row| row.split('`').skip(1).step_by(2)).filter(|id| id.contains('.'));
+    let known: Vec<_> = sealroom_attestation::checks::ALL.iter().map(|check| check.id).collect();
+    let unknown: Vec<_> = named.clone().filter(|id| !known.contains(id)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(named.count() > 15, "the page was not read");
+}

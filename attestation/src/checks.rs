@@ -98,9 +98,6 @@ checks! {
         "a forged revocation list hides revoked keys",
         "fetch the list for this product again from AMD's key distribution service";
     // What genuine reports say, appraised under a policy by the verifier.
-    SNP_SIMULATED = "snp.simulated",
-        "simulated hardware protects nothing",
-        "use it for trials only, never for real prompts";
     SNP_REVOCATION = "snp.revocation",
         "without a list nobody looked for revoked keys",
         "fetch the list for this product from AMD's key distribution service";
@@ -164,9 +161,6 @@ checks! {
     SNP_POLICY_PAGE_SWAP = "snp.policy.page_swap",
         "the host can swap the guest's pages out and watch them return",
         "launch with page swapping forbidden";
-    SNP_POLICY_ABI = "snp.policy.abi",
-        "firmware with an older interface may run the guest",
-        "launch with the interface version that the policy asks for";
     SNP_POLICY_UNKNOWN = "snp.policy.unknown",
         "nobody here knows what this bit allows",
         "update the verifier, or launch without the bit";
@@ -209,9 +203,6 @@ checks! {
     SNP_TCB_PROVISIONAL = "snp.tcb.provisional",
         "firmware that is not committed can be taken back at any time",
         "commit the current firmware, or allow provisional firmware in the policy";
-    SNP_FIRMWARE_BUILD = "snp.firmware.build",
-        "an older build of the firmware has known faults",
-        "update the firmware";
     SNP_FIRMWARE_API = "snp.firmware.api",
         "an older interface of the firmware lacks protections",
         "update the firmware";
@@ -364,9 +355,6 @@ checks! {
         "a quote that the attestation key did not sign says nothing",
         "collect the quote again; nothing may change it";
     // What genuine quotes say, appraised under a policy by the verifier.
-    TDX_SIMULATED = "tdx.simulated",
-        "simulated hardware protects nothing",
-        "use it for trials only, never for real prompts";
     TDX_KIND = "tdx.kind",
         "an SGX enclave is no confidential machine",
         "pass a quote of a trust domain";

@@ -201,6 +201,30 @@ fn flags_that_weaken_a_check_begin_with_danger() {
     assert!(simulated > 2, "the sources were not read");
 }
 
+/// A check that nothing produces would stand in lists and never fail.
+#[test]
+fn every_check_is_produced_somewhere() {
+    let definitions = root().join("attestation/src/checks.rs");
+    let text = fs::read_to_string(&definitions).expect("the checks");
+    let names =
+        text.lines().filter_map(|line| line.trim().split_once(" = \"").map(|(name, _)| name));
+    let names: Vec<_> = names
+        .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || "_0123456789".contains(c)))
+        .collect();
+    let product = sources()
+        .into_iter()
+        .filter(|path| !path.starts_with(root().join("tests")) && *path != definitions);
+    let product: String =
+        product.map(|path| fs::read_to_string(path).expect("a source file")).collect();
+    let unused: Vec<_> =
+        names.iter().filter(|name| !product.contains(&format!("::{name}"))).collect();
+    assert!(
+        names.len() > 100 && unused.is_empty(),
+        "{} checks, never produced: {unused:?}",
+        names.len()
+    );
+}
+
 /// The workspace's lints cannot see that a member forgot them.
 #[test]
 fn every_member_takes_the_workspace_lints() {

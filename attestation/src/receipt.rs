@@ -288,11 +288,8 @@ static RECEIPT_CHECKS: &[&Check] = &[
 ];
 
 fn compare(receipt: &Receipt, opening: &Opening, exchange: &Exchange<'_>, ledger: &mut Ledger) {
-    fn hex(bytes: impl AsRef<[u8]>) -> String {
-        bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-    }
     let mut same = |check, found: &[u8], expected: &[u8]| {
-        ledger.require(check, found == expected, hex(found), hex(expected));
+        ledger.require(check, found == expected, hex::encode(found), hex::encode(expected));
     };
     let commitments = &receipt.commitments;
     let request = commit(Kind::Request, &opening.salt, exchange.request);

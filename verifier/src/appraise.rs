@@ -2,13 +2,10 @@
 
 use sealroom_attestation::{
     Ledger, Outcome, checks,
-    node::{Freshness, NodeClaims},
+    node::{Freshness, HardwareClaims, NodeClaims},
 };
 
-use crate::{
-    policy::Policy,
-    verdict::{Claims, Hardware},
-};
+use crate::{policy::Policy, verdict::Claims};
 
 mod snp;
 mod tdx;
@@ -27,8 +24,8 @@ pub enum Standing {
 pub fn appraise(policy: &Policy, claims: &Claims, standing: Standing) -> Ledger {
     let mut ledger = Ledger::new();
     match claims.hardware() {
-        Hardware::Snp(claims) => snp::appraise(&policy.snp, claims, &mut ledger),
-        Hardware::Tdx(claims) => tdx::appraise(&policy.tdx, claims, &mut ledger),
+        HardwareClaims::Snp(claims) => snp::appraise(&policy.snp, claims, &mut ledger),
+        HardwareClaims::Tdx(claims) => tdx::appraise(&policy.tdx, claims, &mut ledger),
     }
     match claims.node() {
         Some(node) => self::node(policy, node, &mut ledger),

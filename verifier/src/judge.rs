@@ -3,7 +3,7 @@
 use sealroom_attestation::{
     Ledger, UnixTime,
     endorsements::{Anchors, Endorsements},
-    node::{self, Context, Freshness, NodeClaims},
+    node::{self, Context, Freshness, HardwareClaims, NodeClaims},
     snp, tdx,
 };
 
@@ -98,19 +98,27 @@ impl Examined {
 
     pub(crate) fn snp_report(report: &[u8], trust: &Trust, now: UnixTime) -> Self {
         match snp::verify(report, &trust.endorsements.snp, &trust.anchors.snp, now) {
-            Ok(proven) => {
-                Self::proven(Claims::Snp(Box::new(proven.claims().clone())), proven.ledger())
-            }
-            Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Snp), refusal.ledger),
+            Ok(proven) => Self::proven(
+                Claims::Bare(HardwareClaims::Snp(Box::new(proven.claims().clone()))),
+                proven.ledger(),
+            ),
+            Err(refusal) => Self::claimed(
+                refusal.claimed.map(HardwareClaims::Snp).map(Claims::Bare),
+                refusal.ledger,
+            ),
         }
     }
 
     pub(crate) fn tdx_quote(quote: &[u8], trust: &Trust, now: UnixTime) -> Self {
         match tdx::verify(quote, &trust.endorsements.tdx, &trust.anchors.tdx, now) {
-            Ok(proven) => {
-                Self::proven(Claims::Tdx(Box::new(proven.claims().clone())), proven.ledger())
-            }
-            Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Tdx), refusal.ledger),
+            Ok(proven) => Self::proven(
+                Claims::Bare(HardwareClaims::Tdx(Box::new(proven.claims().clone()))),
+                proven.ledger(),
+            ),
+            Err(refusal) => Self::claimed(
+                refusal.claimed.map(HardwareClaims::Tdx).map(Claims::Bare),
+                refusal.ledger,
+            ),
         }
     }
 

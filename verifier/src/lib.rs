@@ -19,4 +19,4 @@ pub use policy::{
     FirmwareFloor, Flag, Pins, Policy, PolicyError, Revocation, Rule, SnpPolicy, TdImage, TdxFlag,
     TdxPolicy, UnknownBits,
 };
-pub use verdict::{Claims, Crypto, Decision, Hardware, Verdict};
+pub use verdict::{Claims, Crypto, Decision, Verdict};

@@ -5,8 +5,6 @@ use sealroom_attestation::{
     claims::{Finding, Outcome},
     digests::EvidenceId,
     node::{HardwareClaims, NodeClaims},
-    snp::SnpClaims,
-    tdx::TdxClaims,
 };
 
 /// What was judged, as far as it could be decoded.
@@ -14,52 +12,17 @@ use sealroom_attestation::{
 pub enum Claims {
     /// A node's bundle.
     Node(Box<NodeClaims>),
-    /// A bare SEV-SNP report.
-    Snp(Box<SnpClaims>),
-    /// A bare TDX or SGX quote.
-    Tdx(Box<TdxClaims>),
-}
-
-/// What the hardware says, bare or inside a node's bundle.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Hardware<'a> {
-    /// AMD SEV-SNP.
-    Snp(&'a SnpClaims),
-    /// Intel TDX or SGX.
-    Tdx(&'a TdxClaims),
-}
-
-impl Hardware<'_> {
-    /// True when a simulated root anchors the chain.
-    #[must_use]
-    pub const fn simulated(&self) -> bool {
-        match self {
-            Self::Snp(snp) => snp.simulated,
-            Self::Tdx(tdx) => tdx.simulated,
-        }
-    }
-
-    /// The name of the report or quote that no malleable byte changes.
-    #[must_use]
-    pub fn evidence_id(&self) -> Option<EvidenceId> {
-        match self {
-            Self::Snp(snp) => snp.evidence_id().map(EvidenceId),
-            Self::Tdx(tdx) => tdx.evidence_id().map(EvidenceId),
-        }
-    }
+    /// A bare report or quote.
+    Bare(HardwareClaims),
 }
 
 impl Claims {
     /// The hardware's part.
     #[must_use]
-    pub fn hardware(&self) -> Hardware<'_> {
+    pub const fn hardware(&self) -> &HardwareClaims {
         match self {
-            Self::Node(node) => match &node.hardware {
-                HardwareClaims::Snp(snp) => Hardware::Snp(snp),
-                HardwareClaims::Tdx(tdx) => Hardware::Tdx(tdx),
-            },
-            Self::Snp(snp) => Hardware::Snp(snp),
-            Self::Tdx(tdx) => Hardware::Tdx(tdx),
+            Self::Node(node) => &node.hardware,
+            Self::Bare(hardware) => hardware,
         }
     }
 
@@ -68,7 +31,7 @@ impl Claims {
     pub const fn node(&self) -> Option<&NodeClaims> {
         match self {
             Self::Node(node) => Some(node),
-            Self::Snp(_) | Self::Tdx(_) => None,
+            Self::Bare(_) => None,
         }
     }
 }

@@ -64,7 +64,7 @@ impl Anchors {
         let mut names: Vec<String> =
             Generation::ALL.iter().map(|generation| format!("ARK-{generation}")).collect();
         names.extend(
-            self.simulated.map(|digest| format!("the simulated root {}", hexadecimal(&digest))),
+            self.simulated.map(|digest| format!("the simulated root {}", hex::encode(digest))),
         );
         names.join(", ")
     }
@@ -76,18 +76,13 @@ pub fn pinned_roots() -> [(Generation, [u8; 32]); 3] {
     PINNED.map(|(generation, der)| (generation, sha256(der)))
 }
 
-/// Lower-case hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_pinned_roots_are_the_published_ones() {
-        let starts = pinned_roots().map(|(_, digest)| hexadecimal(&digest[..4]));
+        let starts = pinned_roots().map(|(_, digest)| hex::encode(&digest[..4]));
         assert_eq!(starts, ["69d063b4", "4c6598d1", "1f084161"]);
     }
 

@@ -3,7 +3,7 @@
 use crate::time::{UnixTime, Window};
 use crate::x509::{Certificate, Crl, KeyKind};
 
-use super::anchors::{Anchor, hexadecimal};
+use super::anchors::Anchor;
 use super::case::{Checked, Mismatch};
 use super::error::{ChainError, CrlError, ReportError, VekError};
 use super::flags::SigningKey;
@@ -155,13 +155,13 @@ pub(super) fn hwid(report: &Report, extensions: &KdsExtensions, generation: Gene
         ));
     }
     if report.chip_id.is_masked() {
-        return Ok(format!("masked in the report; the VCEK is chip {}'s", hexadecimal(hwid)));
+        return Ok(format!("masked in the report; the VCEK is chip {}'s", hex::encode(hwid)));
     }
     let (name, rest) = report.chip_id.0.split_at_checked(expected).unwrap_or_default();
     if name == hwid.as_slice() && rest.iter().all(|byte| *byte == 0) {
-        return Ok(hexadecimal(hwid));
+        return Ok(hex::encode(hwid));
     }
-    Err(Mismatch::new(VekError::Hwid, hexadecimal(hwid), report.chip_id))
+    Err(Mismatch::new(VekError::Hwid, hex::encode(hwid), report.chip_id))
 }
 
 /// Inclusive at both ends.
@@ -203,7 +203,7 @@ pub(super) fn root(root: &Root<'_>, authority: &Certificate<'_>, trusted: &str) 
         Root::Anchored(anchor) => Ok(shown(anchor)),
         Root::NotPinned(given) => {
             let (name, sha256) = (given.subject.shown().to_owned(), given.sha256());
-            let found = format!("{name} {}", hexadecimal(&sha256));
+            let found = format!("{name} {}", hex::encode(sha256));
             Err(Mismatch::new(ChainError::RootNotPinned { name, sha256 }, found, trusted))
         }
         Root::Unknown => {
@@ -214,7 +214,7 @@ pub(super) fn root(root: &Root<'_>, authority: &Certificate<'_>, trusted: &str) 
 }
 
 fn shown(anchor: &Anchor<'_>) -> String {
-    let digest = hexadecimal(&anchor.root.sha256());
+    let digest = hex::encode(anchor.root.sha256());
     let simulated = if anchor.simulated { "SIMULATED " } else { "" };
     format!("{simulated}{} {digest}", anchor.root.subject.shown())
 }

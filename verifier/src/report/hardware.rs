@@ -1,13 +1,11 @@
 //! The hardware's claims in JSON, one shape for each platform; `platform` says which.
 
 use sealroom_attestation::{
-    Window,
+    node::HardwareClaims,
     snp::{self, SnpClaims},
     tdx::{self, Body, TcbClaims, TdReport, TdxClaims},
 };
 use serde::Serialize;
-
-use crate::verdict::Hardware;
 
 /// What the hardware claims.
 #[derive(Debug, Serialize)]
@@ -81,11 +79,10 @@ struct TdFields {
 }
 
 impl HardwareReport {
-    /// The report, and the window in which everything under it holds.
-    pub(super) fn of(hardware: Hardware<'_>) -> (Self, Window) {
+    pub(super) fn of(hardware: &HardwareClaims) -> Self {
         match hardware {
-            Hardware::Snp(claims) => (Self::Snp(Box::new(claims.into())), claims.validity),
-            Hardware::Tdx(claims) => (Self::Tdx(Box::new(claims.into())), claims.validity),
+            HardwareClaims::Snp(claims) => Self::Snp(Box::new((&**claims).into())),
+            HardwareClaims::Tdx(claims) => Self::Tdx(Box::new((&**claims).into())),
         }
     }
 }
@@ -94,7 +91,7 @@ impl From<&SnpClaims> for SnpReport {
     fn from(claims: &SnpClaims) -> Self {
         let SnpClaims { report, generation, vek, .. } = claims;
         let tcb = report.reported_tcb;
-        let bare = || tcb.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let bare = || hex::encode(tcb.0);
         Self {
             platform: "snp",
             generation: generation.map(|generation| generation.name()),

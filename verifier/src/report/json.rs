@@ -91,7 +91,8 @@ impl<'a> From<&'a Finding> for CheckReport<'a> {
 impl From<&Claims> for ClaimsReport {
     fn from(claims: &Claims) -> Self {
         let node = claims.node().map(NodeReport::from);
-        let (hardware, validity) = HardwareReport::of(claims.hardware());
+        let validity = claims.hardware().validity();
+        let hardware = HardwareReport::of(claims.hardware());
         let validity = claims.node().map_or(validity, |node| node.validity);
         let valid = Some(validity).filter(|window| *window != Window::ALWAYS);
         Self { hardware, valid: valid.map(Validity::from), node }

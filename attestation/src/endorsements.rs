@@ -20,6 +20,16 @@ pub struct Anchors {
     pub tdx: tdx::Anchors,
 }
 
+/// What is known before evidence arrives: roots, endorsements decoded once, and what was verified before. A verdict is
+/// the same whatever is remembered.
+#[derive(Debug)]
+pub struct Known {
+    /// Of AMD's machines.
+    pub snp: snp::Known,
+    /// Of Intel's.
+    pub tdx: tdx::Known,
+}
+
 /// Why a file holds no endorsements.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +70,17 @@ impl Endorsements {
         self.snp.certificates.extend(rest(&mut self.tdx, certificates));
         self.snp.crls.extend(rest(&mut self.tdx, crls));
         Ok(())
+    }
+}
+
+impl Known {
+    /// Decodes the endorsements. One that cannot be read refuses all evidence of its platform.
+    #[must_use]
+    pub fn new(endorsements: &Endorsements, anchors: &Anchors) -> Self {
+        Self {
+            snp: snp::Known::new(&endorsements.snp, anchors.snp.clone()),
+            tdx: tdx::Known::new(&endorsements.tdx, anchors.tdx.clone()),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ pub mod endorsements;
 pub mod endpoints;
 pub mod evidence;
 pub mod manifest;
+mod memory;
 pub mod node;
 pub mod reader;
 pub mod receipt;

@@ -8,7 +8,7 @@ use crate::{
     checks::{self, Check},
     claims::{Ledger, Refusal, Verified},
     digests::{BootId, EvidenceId, ManifestDigest, Nonce, StatementDigest},
-    endorsements::{Anchors, Endorsements},
+    endorsements::Known,
     manifest::{Configuration, Manifest},
     snp::{SnpClaims, SnpError},
     statement::Statement,
@@ -154,8 +154,7 @@ type NodeRefusal = Box<Refusal<NodeError, NodeClaims>>;
 pub fn verify(
     bundle: &[u8],
     context: Context<'_>,
-    endorsements: &Endorsements,
-    anchors: &Anchors,
+    known: &Known,
     now: UnixTime,
 ) -> Result<Verified<NodeClaims>, NodeRefusal> {
     let mut ledger = Ledger::new();
@@ -177,7 +176,7 @@ pub fn verify(
         return Err(stop(NodeError::Binding(id), Some(&parts), ledger));
     }
     // 4. The chip signed this statement. 5. The chip is genuine.
-    let hardware = parts.verify_hardware(endorsements, anchors, now, &mut ledger);
+    let hardware = parts.verify_hardware(known, now, &mut ledger);
     // 6. What nobody here can verify is missing, whatever commits to it.
     let hardware = hardware.and_then(|claims| match parts.gpus_are_none(&mut ledger) {
         Ok(()) => Ok(claims),

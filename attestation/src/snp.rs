@@ -16,10 +16,12 @@ mod table;
 mod tcb;
 mod vek;
 
+use std::sync::Arc;
+
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
 use crate::time::{UnixTime, Window};
-use crate::x509::{Certificate, Crl};
+use crate::x509::{Certificate, Crl, Signatures};
 
 use case::{Case, Checked, Mismatch};
 use given::{Given, Root, Vek};
@@ -69,11 +71,7 @@ pub const REVOCATION: &[&Check] = &[
 ];
 const SIGNATURES: &[&Check] = &[&checks::SNP_CHAIN_SIGNATURE, &checks::SNP_REPORT_SIGNATURE];
 
-/// Verifies that a report was signed by a key that AMD certifies for one chip or one cloud provider, at the TCB
-/// that the report names, and that all of it counts at `now`.
-///
-/// The caller has established nothing: every byte may be an attacker's. The caller must still compare
-/// `report_data` and appraise the claims; this function does not look at measurement, policy bits or VMPL.
+/// Verifies one report; [`Known::verify`] says what that means. For more than one report make a [`Known`] once.
 ///
 /// # Errors
 /// The first reason against, every check that ran and those that did not, and what the report claims.
@@ -90,85 +88,172 @@ pub fn verify(
     anchors: &Anchors,
     now: UnixTime,
 ) -> Result<Verified<SnpClaims>, Refusal<SnpError, SnpClaims>> {
-    let mut case = Case::new(|missing| SnpError::Undecided { missing });
+    Known::new(endorsements, anchors.clone()).verify(report, &Endorsements::default(), now)
+}
 
-    // 1. The bytes are one report of a version whose fields are known, and the endorsements can be read.
-    let Some(decoded) = decode(&mut case, report) else { return case.refuse() };
-    let given = read(&mut case, endorsements);
-    case.check(&checks::SNP_REPORT_ALGORITHM, bindings::algorithm(&decoded));
-    case.check(&checks::SNP_REPORT_SIGNER, bindings::signer(&decoded));
+/// What is known before a report arrives: roots, endorsements decoded once, and the signatures that held before. A
+/// verdict is the same whatever is remembered.
+#[derive(Debug)]
+pub struct Known {
+    anchors: Anchors,
+    own: Result<Given, EndorsementError>,
+    signatures: Signatures,
+}
 
-    // 2. The certificate of the key that signed, by itself.
-    let vek = given.as_ref().and_then(|given| given.vek(&decoded));
-    let vek = vek.as_ref();
-    present(&mut case, &checks::SNP_VEK_PRESENT, vek.map(|vek| &vek.certificate));
-    let extensions = vek.and_then(|vek| vek.extensions.as_ref().ok());
-    case.check_with(&checks::SNP_VEK_KEY, vek, bindings::key);
-    case.check_with(&checks::SNP_VEK_EXTENSIONS, vek, bindings::extensions);
-    case.check_with(&checks::SNP_VEK_KIND, vek.zip(extensions), |(vek, e)| {
-        bindings::kind(&decoded, vek, e)
-    });
-    case.check_with(&checks::SNP_VEK_VALIDITY, vek, |vek| bindings::vek_validity(vek, now));
-
-    // 3. The chain above it, to a root that is pinned, by names, rights and dates.
-    let authority =
-        given.as_ref().zip(vek).and_then(|(given, vek)| given.authority(&vek.certificate));
-    let authority = authority.as_ref();
-    present(&mut case, &checks::SNP_CHAIN_PRESENT, authority);
-    let root =
-        given.as_ref().zip(authority).map(|(given, authority)| given.root(authority, anchors));
-    case.check_with(&checks::SNP_CHAIN_ROOT, root.as_ref().zip(authority), |(root, authority)| {
-        bindings::root(root, authority, &anchors.shown())
-    });
-    let anchor = match &root {
-        Some(Root::Anchored(anchor)) => Some(anchor),
-        _ => None,
-    };
-    let chain = authority.zip(anchor.map(|anchor| &anchor.root));
-    let generation = anchor.map(|anchor| anchor.generation);
-    case.check_with(&checks::SNP_CHAIN_CONSTRAINTS, chain, |(ask, ark)| {
-        bindings::constraints(ask, ark)
-    });
-    case.check_with(&checks::SNP_CHAIN_VALIDITY, chain, |(ask, ark)| {
-        bindings::chain_validity(ask, ark, now)
-    });
-
-    // 4. Report, certificate and root speak of the same product, TCB and chip.
-    let fields = extensions.zip(generation);
-    case.check_with(&checks::SNP_PRODUCT_CPUID, generation, |product| {
-        bindings::cpuid(&decoded, product)
-    });
-    case.check_with(&checks::SNP_VEK_PRODUCT, vek.zip(fields), |(vek, (e, g))| {
-        bindings::product(vek, e, g)
-    });
-    case.check_with(&checks::SNP_VEK_TCB, fields, |(e, g)| bindings::tcb(&decoded, e, g));
-    case.check_with(&checks::SNP_VEK_HWID, fields, |(e, g)| bindings::hwid(&decoded, e, g));
-
-    // 5. Revocation by the lists that were given, before their signature: a list in the wrong hands can only refuse.
-    let crls = given.as_ref().map_or(&[][..], |given| &given.crls);
-    let links = vek.zip(chain).map(|(vek, (ask, ark))| [&vek.certificate, ask, ark]);
-    revocation(&mut case, crls, links, now);
-
-    // 6. The signatures, from the root down; after the first that does not verify there is no more work.
-    if !signatures(&mut case, report, vek, links, crls) {
-        case.stopped_before(SIGNATURES);
-        case.stopped_before(if crls.is_empty() { &[] } else { REVOCATION });
+impl Known {
+    /// Decodes the endorsements. One that cannot be read refuses every report.
+    #[must_use]
+    pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
+        let own = Given::default().with(endorsements);
+        Self { anchors, own, signatures: Signatures::default() }
     }
 
-    let windows = crls
-        .iter()
-        .map(|crl| crl.validity)
-        .chain(links.into_iter().flatten().map(|link| link.validity));
-    let claims = SnpClaims {
-        generation,
-        vek: vek.zip(extensions).and_then(|(vek, e)| vek_claims(report, vek, e, generation)),
-        validity: windows.fold(Window::ALWAYS, |all, window| all.intersect(&window)),
-        revocation: if crls.is_empty() { Revocation::NotGiven } else { Revocation::Checked },
-        simulated: anchor.is_some_and(|anchor| anchor.simulated),
-        report: decoded,
-    };
-    let whole = claims.generation.is_some() && claims.vek.is_some();
-    case.conclude(claims, whole)
+    /// Verifies that a report was signed by a key that AMD certifies for one chip or one cloud provider, at the TCB
+    /// that the report names, and that all of it counts at `now`. `brought` is what came with the report.
+    ///
+    /// The caller has established nothing: every byte may be an attacker's. The caller must still compare
+    /// `report_data` and appraise the claims; this function does not look at measurement, policy bits or VMPL.
+    ///
+    /// # Errors
+    /// The first reason against, every check that ran and those that did not, and what the report claims.
+    pub fn verify(
+        &self,
+        report: &[u8],
+        brought: &Endorsements,
+        now: UnixTime,
+    ) -> Result<Verified<SnpClaims>, Refusal<SnpError, SnpClaims>> {
+        let mut case = Case::new(|missing| SnpError::Undecided { missing });
+
+        // 1. The bytes are one report of a version whose fields are known, and the endorsements can be read.
+        let Some(decoded) = decode(&mut case, report) else { return case.refuse() };
+        let given = self.read(&mut case, brought);
+        case.check(&checks::SNP_REPORT_ALGORITHM, bindings::algorithm(&decoded));
+        case.check(&checks::SNP_REPORT_SIGNER, bindings::signer(&decoded));
+
+        // 2. The certificate of the key that signed, by itself.
+        let vek = given.vek(&decoded);
+        let vek = vek.as_ref();
+        present(&mut case, &checks::SNP_VEK_PRESENT, vek.map(|vek| &*vek.certificate));
+        let extensions = vek.and_then(|vek| vek.extensions.as_ref().ok());
+        case.check_with(&checks::SNP_VEK_KEY, vek, bindings::key);
+        case.check_with(&checks::SNP_VEK_EXTENSIONS, vek, bindings::extensions);
+        case.check_with(&checks::SNP_VEK_KIND, vek.zip(extensions), |(vek, e)| {
+            bindings::kind(&decoded, vek, e)
+        });
+        case.check_with(&checks::SNP_VEK_VALIDITY, vek, |vek| bindings::vek_validity(vek, now));
+
+        // 3. The chain above it, to a root that is pinned, by names, rights and dates.
+        let authority = vek.and_then(|vek| given.authority(&vek.certificate));
+        let authority = authority.as_deref();
+        present(&mut case, &checks::SNP_CHAIN_PRESENT, authority);
+        let root = authority.map(|authority| given.root(authority, &self.anchors));
+        case.check_with(
+            &checks::SNP_CHAIN_ROOT,
+            root.as_ref().zip(authority),
+            |(root, authority)| bindings::root(root, authority, &self.anchors.shown()),
+        );
+        let anchor = match &root {
+            Some(Root::Anchored(anchor)) => Some(anchor),
+            _ => None,
+        };
+        let chain = authority.zip(anchor.map(|anchor| &*anchor.root));
+        let generation = anchor.map(|anchor| anchor.generation);
+        case.check_with(&checks::SNP_CHAIN_CONSTRAINTS, chain, |(ask, ark)| {
+            bindings::constraints(ask, ark)
+        });
+        case.check_with(&checks::SNP_CHAIN_VALIDITY, chain, |(ask, ark)| {
+            bindings::chain_validity(ask, ark, now)
+        });
+
+        // 4. Report, certificate and root speak of the same product, TCB and chip.
+        let fields = extensions.zip(generation);
+        case.check_with(&checks::SNP_PRODUCT_CPUID, generation, |product| {
+            bindings::cpuid(&decoded, product)
+        });
+        case.check_with(&checks::SNP_VEK_PRODUCT, vek.zip(fields), |(vek, (e, g))| {
+            bindings::product(vek, e, g)
+        });
+        case.check_with(&checks::SNP_VEK_TCB, fields, |(e, g)| bindings::tcb(&decoded, e, g));
+        case.check_with(&checks::SNP_VEK_HWID, fields, |(e, g)| bindings::hwid(&decoded, e, g));
+
+        // 5. Revocation by the lists that were given, before their signature: a list in the wrong hands can only
+        // refuse.
+        let crls = &given.crls;
+        let links = vek.zip(chain).map(|(vek, (ask, ark))| [&*vek.certificate, ask, ark]);
+        revocation(&mut case, crls, links, now);
+
+        // 6. The signatures, from the root down; after the first that does not verify there is no more work.
+        if !self.signatures(&mut case, report, links, crls, now) {
+            case.stopped_before(SIGNATURES);
+            case.stopped_before(if crls.is_empty() { &[] } else { REVOCATION });
+        }
+
+        let windows = crls
+            .iter()
+            .map(|crl| crl.validity)
+            .chain(links.into_iter().flatten().map(|link| link.validity));
+        let claims = SnpClaims {
+            generation,
+            vek: vek.zip(extensions).and_then(|(vek, e)| vek_claims(report, vek, e, generation)),
+            validity: windows.fold(Window::ALWAYS, |all, window| all.intersect(&window)),
+            revocation: if crls.is_empty() { Revocation::NotGiven } else { Revocation::Checked },
+            simulated: anchor.is_some_and(|anchor| anchor.simulated),
+            report: decoded,
+        };
+        let whole = claims.generation.is_some() && claims.vek.is_some();
+        case.conclude(claims, whole)
+    }
+
+    /// What was given before and what came along; nothing at all where one part cannot be read.
+    fn read(&self, case: &mut Case, brought: &Endorsements) -> Given {
+        let given = self.own.as_ref().map_err(Clone::clone).and_then(|own| own.with(brought));
+        let found = match &given {
+            Ok(given) => Ok(given.shown()),
+            Err(error) => Err(Mismatch::because(error.clone(), "X.509 in DER")),
+        };
+        case.check(&checks::SNP_ENDORSEMENTS_DECODE, found);
+        given.unwrap_or_default()
+    }
+
+    /// Says whether every signature verified.
+    fn signatures(
+        &self,
+        case: &mut Case,
+        report: &[u8],
+        links: Links<'_>,
+        crls: &[Arc<Crl>],
+        now: UnixTime,
+    ) -> bool {
+        let Some([vek, _, root]) = links else { return false };
+        let chain = |links| self.chain_signature(links, now);
+        case.check_with(&checks::SNP_CHAIN_SIGNATURE, links, chain)
+            && crls.iter().all(|crl| {
+                case.check(&checks::SNP_CRL_SIGNATURE, self.crl_signature(crl, root, now))
+            })
+            && case.check(&checks::SNP_REPORT_SIGNATURE, report_signature(report, vek))
+    }
+
+    /// The root over the authority, and the authority over the key. The root itself is pinned byte for byte.
+    fn chain_signature(&self, [vek, authority, root]: [&Certificate; 3], now: UnixTime) -> Checked {
+        for (subject, issuer) in [(authority, root), (vek, authority)] {
+            self.signatures.verify(subject, &issuer.key, now).map_err(|_| {
+                let (subject, issuer) =
+                    (subject.subject.shown().to_owned(), issuer.subject.shown().to_owned());
+                Mismatch::because(
+                    ChainError::Signature { subject, issuer },
+                    "RSA-PSS with SHA-384 by the issuer",
+                )
+            })?;
+        }
+        Ok([vek, authority, root].map(|link| link.subject.shown()).join(" < "))
+    }
+
+    fn crl_signature(&self, crl: &Crl, root: &Certificate, now: UnixTime) -> Checked {
+        match self.signatures.verify(crl, &root.key, now) {
+            Ok(()) => Ok(format!("by {}", root.subject.shown())),
+            Err(_) => Err(Mismatch::because(CrlError::Signature, root.subject.shown())),
+        }
+    }
 }
 
 fn decode(case: &mut Case, bytes: &[u8]) -> Option<Report> {
@@ -192,27 +277,7 @@ fn decode(case: &mut Case, bytes: &[u8]) -> Option<Report> {
     decoded.ok()
 }
 
-fn read<'a>(case: &mut Case, endorsements: &'a Endorsements) -> Option<Given<'a>> {
-    match Given::decode(endorsements) {
-        Ok(given) => {
-            let (certificates, lists) = (endorsements.certificates.len(), endorsements.crls.len());
-            case.check(
-                &checks::SNP_ENDORSEMENTS_DECODE,
-                Ok(format!("{certificates} certificates, {lists} lists")),
-            );
-            Some(given)
-        }
-        Err(error) => {
-            case.check(
-                &checks::SNP_ENDORSEMENTS_DECODE,
-                Err(Mismatch::because(error, "X.509 in DER")),
-            );
-            None
-        }
-    }
-}
-
-fn present(case: &mut Case, check: &'static Check, certificate: Option<&Certificate<'_>>) {
+fn present(case: &mut Case, check: &'static Check, certificate: Option<&Certificate>) {
     match certificate {
         Some(certificate) => {
             case.check(check, Ok(certificate.subject.shown().to_owned()));
@@ -222,9 +287,9 @@ fn present(case: &mut Case, check: &'static Check, certificate: Option<&Certific
 }
 
 /// The chain from the key up: VEK, authority, root.
-type Links<'c, 'a> = Option<[&'c Certificate<'a>; 3]>;
+type Links<'c> = Option<[&'c Certificate; 3]>;
 
-fn revocation(case: &mut Case, crls: &[Crl<'_>], links: Links<'_, '_>, now: UnixTime) {
+fn revocation(case: &mut Case, crls: &[Arc<Crl>], links: Links<'_>, now: UnixTime) {
     if crls.is_empty() {
         return case.not_given(REVOCATION, "no revocation list was given");
     }
@@ -237,63 +302,27 @@ fn revocation(case: &mut Case, crls: &[Crl<'_>], links: Links<'_, '_>, now: Unix
     }
 }
 
-/// Says whether every signature verified.
-fn signatures(
-    case: &mut Case,
-    report: &[u8],
-    vek: Option<&Vek<'_>>,
-    links: Links<'_, '_>,
-    crls: &[Crl<'_>],
-) -> bool {
-    let (Some(vek), Some([_, _, root])) = (vek, links) else { return false };
-    case.check_with(&checks::SNP_CHAIN_SIGNATURE, links, chain_signature)
-        && crls.iter().all(|crl| case.check(&checks::SNP_CRL_SIGNATURE, crl_signature(crl, root)))
-        && case.check(&checks::SNP_REPORT_SIGNATURE, report_signature(report, vek))
-}
-
-/// The root over the authority, and the authority over the key. The root itself is pinned byte for byte.
-fn chain_signature([vek, authority, root]: [&Certificate<'_>; 3]) -> Checked {
-    for (subject, issuer) in [(authority, root), (vek, authority)] {
-        subject.verify_signature(&issuer.key).map_err(|_| {
-            let (subject, issuer) =
-                (subject.subject.shown().to_owned(), issuer.subject.shown().to_owned());
-            Mismatch::because(
-                ChainError::Signature { subject, issuer },
-                "RSA-PSS with SHA-384 by the issuer",
-            )
-        })?;
-    }
-    Ok([vek, authority, root].map(|link| link.subject.shown()).join(" < "))
-}
-
-fn crl_signature(crl: &Crl<'_>, root: &Certificate<'_>) -> Checked {
-    match crl.verify_signature(&root.key) {
-        Ok(()) => Ok(format!("by {}", root.subject.shown())),
-        Err(_) => Err(Mismatch::because(CrlError::Signature, root.subject.shown())),
-    }
-}
-
 /// ABI 56860, ATTESTATION_REPORT: ECDSA over the first 2A0h bytes exactly as they came.
-fn report_signature(report: &[u8], vek: &Vek<'_>) -> Checked {
+fn report_signature(report: &[u8], vek: &Certificate) -> Checked {
     let failed =
         |error| Mismatch::because(error, "a signature by the VCEK or VLEK over bytes 0 to 29Fh");
     let signature =
         report::signature(report).ok_or_else(|| failed(ReportError::SignatureEncoding))?;
     let signed =
         report.get(..SIGNED_LENGTH).ok_or_else(|| failed(ReportError::SignatureEncoding))?;
-    match vek.certificate.key.verify_fixed(signed, &signature) {
-        Ok(()) => Ok(format!("by {}", vek.certificate.subject.shown())),
+    match vek.key.verify_fixed(signed, &signature) {
+        Ok(()) => Ok(format!("by {}", vek.subject.shown())),
         Err(_) => Err(failed(ReportError::Signature)),
     }
 }
 
 fn vek_claims(
     report: &[u8],
-    vek: &Vek<'_>,
+    vek: &Vek,
     extensions: &KdsExtensions,
     generation: Option<Generation>,
 ) -> Option<VekClaims> {
-    let spki_sha256 = vek.certificate.key.sha256();
+    let spki_sha256 = vek.certificate.key.sha256;
     Some(VekClaims {
         kind: vek.kind()?,
         product_name: extensions.product_name.clone(),

@@ -20,18 +20,21 @@ mod pck;
 mod platform;
 mod qe;
 mod quote;
+mod signed;
 mod statements;
 mod status;
-mod steps;
 mod tcb;
 
 use crate::case;
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
 use crate::time::UnixTime;
+use crate::x509::Signatures;
 
-use chain::Embedded;
+use chain::Chains;
+use given::Given;
 use platform::Platform;
+use signed::SignedParts;
 use statements::Statements;
 
 pub use anchors::{Anchors, pinned_root};
@@ -114,12 +117,7 @@ pub const REVOCATION: &[&Check] = &[
     &checks::TDX_CRL_PCK_SIGNATURE,
 ];
 
-/// Verifies that a quote was signed by a key that Intel's quoting enclave certified on one platform, that Intel
-/// certifies the platform, that all of it counts at `now`, and finds the platform's TCB level.
-///
-/// The caller has established nothing: every byte may be an attacker's. The caller must still compare the report data
-/// and appraise the claims: this function refuses a revoked level and one below every level, and leaves every other
-/// level, debug mode and all measurements to the policy.
+/// Verifies one quote; [`Known::verify`] says what that means. For more than one quote make a [`Known`] once.
 ///
 /// # Errors
 /// The first reason against, every check that ran and those that did not, and what the quote claims.
@@ -137,47 +135,100 @@ pub fn verify(
     anchors: &Anchors,
     now: UnixTime,
 ) -> Result<Verified<TdxClaims>, Box<Refusal<TdxError, TdxClaims>>> {
-    let mut case = Case::new(|missing| TdxError::Undecided { missing });
+    Known::new(endorsements, anchors.clone()).verify(quote, now)
+}
 
-    // 1. The bytes are one quote of a version whose fields are known, by Intel's quoting enclave, which names this key.
-    let Some(quote) = decode(&mut case, quote) else { return case.refuse().map_err(Box::new) };
-    case.check(&checks::TDX_QUOTE_RESERVED, bindings::reserved(&quote));
-    case.check(&checks::TDX_QE_VENDOR, qe::vendor(&quote));
-    case.check(&checks::TDX_QE_RESERVED, qe::reserved(&quote));
-    case.check(&checks::TDX_QE_BINDING, qe::binding(&quote));
+/// What is known before a quote arrives: the root, endorsements decoded once, and the chains and signatures that held
+/// before. A verdict is the same whatever is remembered.
+#[derive(Debug)]
+pub struct Known {
+    anchors: Anchors,
+    given: Result<Given, EndorsementError>,
+    chains: Chains,
+    signatures: Signatures,
+}
 
-    // 2. The platform's certificate and its chain, to a root that is pinned, by names, rights and dates.
-    let given = steps::read(&mut case, endorsements);
-    let embedded = Embedded::read(&quote.certification);
-    let platform = Platform::examine(&mut case, &given, &embedded, anchors, now);
+impl Known {
+    /// Decodes the endorsements. One that cannot be read refuses every quote.
+    #[must_use]
+    pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
+        let given = Given::decode(endorsements);
+        Self { anchors, given, chains: Chains::default(), signatures: Signatures::default() }
+    }
 
-    // 3. Intel's documents about this platform and about the quoting enclave, and who signed them.
-    let statements = Statements::examine(&mut case, &given, &quote, &platform, now);
+    /// Verifies that a quote was signed by a key that Intel's quoting enclave certified on one platform, that Intel
+    /// certifies the platform, that all of it counts at `now`, and finds the platform's TCB level.
+    ///
+    /// The caller has established nothing: every byte may be an attacker's. The caller must still compare the report
+    /// data and appraise the claims: this function refuses a revoked level and one below every level, and leaves every
+    /// other level, debug mode and all measurements to the policy.
+    ///
+    /// # Errors
+    /// The first reason against, every check that ran and those that did not, and what the quote claims.
+    pub fn verify(
+        &self,
+        quote: &[u8],
+        now: UnixTime,
+    ) -> Result<Verified<TdxClaims>, Box<Refusal<TdxError, TdxClaims>>> {
+        let mut case = Case::new(|missing| TdxError::Undecided { missing });
 
-    // 4. The quoting enclave, the TDX module and the platform's versions, by those documents.
-    statements.appraise_qe(&mut case, &quote);
-    statements.appraise_module(&mut case, &quote);
-    let tcb = statements.appraise_tcb(&mut case, &quote, &platform);
+        // 1. The bytes are one quote of a version whose fields are known, by Intel's quoting enclave, which names this
+        // key.
+        let Some(quote) = decode(&mut case, quote) else { return case.refuse().map_err(Box::new) };
+        case.check(&checks::TDX_QUOTE_RESERVED, bindings::reserved(&quote));
+        case.check(&checks::TDX_QE_VENDOR, qe::vendor(&quote));
+        case.check(&checks::TDX_QE_RESERVED, qe::reserved(&quote));
+        case.check(&checks::TDX_QE_BINDING, qe::binding(&quote));
 
-    // 5. Revocation by the lists that were given, before their signature: a list in the wrong hands can only refuse.
-    let lists = lists::revocation(&mut case, &given.crls, &platform, &statements, now);
+        // 2. The platform's certificate and its chain, to a root that is pinned, by names, rights and dates.
+        let given = self.given(&mut case);
+        let chain = self.chains.read(&quote.certification, given, now);
+        let platform = Platform::examine(&mut case, given, &chain.embedded, &self.anchors, now);
 
-    // 6. The signatures, from the root down; after the first that does not verify there is no more work.
-    steps::signatures(&mut case, &quote, &platform, &statements, &lists);
+        // 3. Intel's documents about this platform and about the quoting enclave, and who signed them.
+        let statements = Statements::examine(&mut case, given, &quote, &platform, now);
 
-    let pck = platform.claims();
-    let whole = pck.is_some() && tcb.is_some();
-    let claims = TdxClaims {
-        pck,
-        tcb,
-        at: now,
-        event_log: None,
-        validity: steps::validity(&platform, &statements, &lists),
-        revocation: lists.standing(),
-        simulated: platform.simulated(),
-        quote,
-    };
-    case.conclude(claims, whole).map_err(Box::new)
+        // 4. The quoting enclave, the TDX module and the platform's versions, by those documents.
+        statements.appraise_qe(&mut case, &quote);
+        statements.appraise_module(&mut case, &quote);
+        let tcb = statements.appraise_tcb(&mut case, &quote, &platform);
+
+        // 5. Revocation by the lists that were given, before their signature: a list in the wrong hands can only refuse.
+        let lists = lists::revocation(&mut case, &given.crls, &platform, &statements, now);
+
+        // 6. The signatures, from the root down; after the first that does not verify there is no more work.
+        let (statements, lists, signatures) = (&statements, &lists, &self.signatures);
+        let parts =
+            SignedParts { quote: &quote, platform: &platform, statements, lists, signatures, now };
+        parts.signatures(&mut case);
+
+        let pck = platform.claims();
+        let whole = pck.is_some() && tcb.is_some();
+        let claims = TdxClaims {
+            pck,
+            tcb,
+            at: now,
+            event_log: None,
+            validity: parts.validity(),
+            revocation: lists.standing(),
+            simulated: platform.simulated(),
+            quote,
+        };
+        let verdict = case.conclude(claims, whole).map_err(Box::new)?;
+        self.chains.keep(chain, verdict.claims().validity.until, now);
+        Ok(verdict)
+    }
+
+    /// Everything that was given, decoded; nothing at all where one part cannot be read.
+    fn given(&self, case: &mut Case) -> &Given {
+        static NOTHING: Given = Given::NOTHING;
+        let found = match &self.given {
+            Ok(given) => Ok(given.shown()),
+            Err(error) => Err(Mismatch::because(error.clone(), "X.509 in DER, documents in JSON")),
+        };
+        case.check(&checks::TDX_ENDORSEMENTS_DECODE, found);
+        self.given.as_ref().unwrap_or(&NOTHING)
+    }
 }
 
 fn decode(case: &mut Case, bytes: &[u8]) -> Option<Quote> {

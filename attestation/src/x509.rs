@@ -9,11 +9,13 @@ mod crl;
 pub(crate) mod der;
 mod pem;
 mod signature;
+mod signatures;
 
 pub use certificate::{Authority, AuthorityError, Certificate, Extension, Name};
 pub use crl::Crl;
 pub use pem::{PemBlock, PemError, blocks, canonical};
 pub use signature::{Algorithm, BadSignature, KeyKind, PublicKey};
+pub(crate) use signatures::{Signatures, Signed};
 
 /// The longest certificate that is read at all.
 pub const LONGEST_CERTIFICATE: usize = 16 * 1024;

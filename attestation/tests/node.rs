@@ -2,14 +2,14 @@
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use sealroom_attestation::{
-    Ledger, Outcome, UnixTime,
+    Ledger, Outcome, Refusal, UnixTime, Verified,
     binder::{Channel, Session, Tree},
     cbor::Item,
     digests::*,
-    endorsements::{Anchors, Endorsements},
+    endorsements::{Anchors, Endorsements, Known},
     evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
     manifest::{Configuration, Manifest, ModelFile},
-    node::{Context, Freshness, HardwareClaims, NodeError, verify},
+    node::{self, Context, Freshness, HardwareClaims, NodeClaims, NodeError},
     snp::NEEDED,
     statement::{Gpus, QuoteFreshness, Statement},
     tdx,
@@ -41,6 +41,16 @@ enum Proof {
     /// A place in a tree of this many sessions.
     Tree(usize),
     Challenge,
+}
+
+fn verify(
+    bundle: &[u8],
+    context: Context<'_>,
+    endorsements: &Endorsements,
+    anchors: &Anchors,
+    now: UnixTime,
+) -> Result<Verified<NodeClaims>, Box<Refusal<NodeError, NodeClaims>>> {
+    node::verify(bundle, context, &Known::new(endorsements, anchors), now)
 }
 
 fn identity() -> Ed25519KeyPair {

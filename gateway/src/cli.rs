@@ -187,7 +187,7 @@ fn trust(arguments: &ConnectArguments) -> Result<Trust> {
         );
         anchors = anchors.danger_accept_simulated(root);
     }
-    Ok(Trust { policy, anchors, endorsements })
+    Ok(Trust::new(policy, &endorsements, &anchors))
 }
 
 fn load_token(path: &std::path::Path) -> Result<Token> {

@@ -114,7 +114,7 @@ pub fn trust(chip: &Chip, manifest: &Manifest) -> Trust {
     let mut endorsements = Endorsements::default();
     endorsements.add_file(&chip.published()).expect("the forge makes endorsements");
     let anchors = Anchors::production().danger_accept_simulated(chip.root_sha256());
-    Trust { policy, anchors, endorsements }
+    Trust::new(policy, &endorsements, &anchors)
 }
 
 /// A relying party with a clock of its own.

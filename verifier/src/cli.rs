@@ -170,7 +170,7 @@ fn trust(arguments: &CheckArguments) -> Result<Trust> {
     if let Some(root) = arguments.danger_accept_simulated {
         anchors = anchors.danger_accept_simulated(root);
     }
-    Ok(Trust { policy, anchors, endorsements })
+    Ok(Trust::new(policy, &endorsements, &anchors))
 }
 
 /// Loads a policy file.

@@ -1,10 +1,12 @@
 //! Judging a live node: the one way to the type that a prompt may be sealed to.
 
+use std::sync::Arc;
+
 use sealroom_attestation::{
     Ledger, UnixTime,
-    endorsements::{Anchors, Endorsements},
+    endorsements::{Anchors, Endorsements, Known},
     node::{self, Context, Freshness, HardwareClaims, NodeClaims},
-    snp, tdx,
+    snp,
 };
 
 use crate::{
@@ -18,10 +20,16 @@ use crate::{
 pub struct Trust {
     /// What it accepts.
     pub policy: Policy,
-    /// The roots that it trusts.
-    pub anchors: Anchors,
-    /// Endorsements beside those that the evidence brings. Never trusted for where they came from.
-    pub endorsements: Endorsements,
+    known: Arc<Known>,
+}
+
+impl Trust {
+    /// Brings a policy, the roots that are trusted, and endorsements beside those that the evidence brings. Endorsements
+    /// are never trusted for where they came from. What is verified under this trust and its clones is remembered.
+    #[must_use]
+    pub fn new(policy: Policy, endorsements: &Endorsements, anchors: &Anchors) -> Self {
+        Self { policy, known: Arc::new(Known::new(endorsements, anchors)) }
+    }
 }
 
 /// A node that was verified and accepted. Only [`judge`] makes one.
@@ -88,7 +96,7 @@ impl Examined {
         trust: &Trust,
         now: UnixTime,
     ) -> Self {
-        match node::verify(bundle, context, &trust.endorsements, &trust.anchors, now) {
+        match node::verify(bundle, context, &trust.known, now) {
             Ok(proven) => {
                 Self::proven(Claims::Node(Box::new(proven.claims().clone())), proven.ledger())
             }
@@ -97,7 +105,7 @@ impl Examined {
     }
 
     pub(crate) fn snp_report(report: &[u8], trust: &Trust, now: UnixTime) -> Self {
-        match snp::verify(report, &trust.endorsements.snp, &trust.anchors.snp, now) {
+        match trust.known.snp.verify(report, &snp::Endorsements::default(), now) {
             Ok(proven) => Self::proven(
                 Claims::Bare(HardwareClaims::Snp(Box::new(proven.claims().clone()))),
                 proven.ledger(),
@@ -110,7 +118,7 @@ impl Examined {
     }
 
     pub(crate) fn tdx_quote(quote: &[u8], trust: &Trust, now: UnixTime) -> Self {
-        match tdx::verify(quote, &trust.endorsements.tdx, &trust.anchors.tdx, now) {
+        match trust.known.tdx.verify(quote, now) {
             Ok(proven) => Self::proven(
                 Claims::Bare(HardwareClaims::Tdx(Box::new(proven.claims().clone()))),
                 proven.ledger(),

@@ -75,7 +75,7 @@ fn shown(fresh: bool, freshness: Freshness) -> (Vec<u8>, Trust) {
     policy.snp.measurements = [("image".to_owned(), Measurement(IMAGE))].into();
     policy.snp.revocation = Revocation::IfGiven;
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    (bundle.encode(), Trust { policy, anchors, endorsements: Endorsements::default() })
+    (bundle.encode(), Trust::new(policy, &Endorsements::default(), &anchors))
 }
 
 fn reason(verdict: &Verdict) -> (Decision, &'static str) {

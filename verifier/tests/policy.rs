@@ -35,7 +35,7 @@ fn judged(chip: &FakeSnp, policy: Policy) -> Verdict {
     });
     endorsements.add_file(&forged.crl).expect("a revocation list");
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let trust = Trust { policy, anchors, endorsements };
+    let trust = Trust::new(policy, &endorsements, &anchors);
     let evidence = Evidence::from_file(&forged.report).expect("a report");
     check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
 }
@@ -129,7 +129,7 @@ fn cannot_decide_without_a_revocation_list_unless_the_policy_needs_none() {
         let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
         let evidence = Evidence::from_file(&forged.report).expect("a report");
         let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
-        check(&input, &Trust { policy, anchors, endorsements })
+        check(&input, &Trust::new(policy, &endorsements, &anchors))
     };
     let verdict = without_list(Revocation::Required);
     assert_eq!(verdict.decision, Decision::Undecided);
@@ -141,11 +141,7 @@ fn cannot_decide_without_a_revocation_list_unless_the_policy_needs_none() {
 fn claims_that_were_not_proven_can_refuse_and_cannot_pass() {
     let judge = |chip: FakeSnp| {
         let evidence = Evidence::from_file(&chip.sign().report).expect("a report");
-        let trust = Trust {
-            policy: policy(),
-            anchors: Anchors::production(),
-            endorsements: Endorsements::default(),
-        };
+        let trust = Trust::new(policy(), &Endorsements::default(), &Anchors::production());
         check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
     };
     let plain = judge(chip());

@@ -37,7 +37,7 @@ fn judged(chip: &FakeSnp, change: impl FnOnce(&mut Policy)) -> &'static str {
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
     let evidence = Evidence::from_file(&forged.report).expect("a report");
     let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
-    let verdict = check(&input, &Trust { policy, anchors, endorsements });
+    let verdict = check(&input, &Trust::new(policy, &endorsements, &anchors));
     match verdict.decision {
         Decision::Accepted => "accepted",
         Decision::Undecided => "undecided",

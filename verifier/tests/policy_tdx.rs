@@ -35,7 +35,7 @@ fn judged(chip: &FakeTdx, policy: Policy) -> Verdict {
     let forged = chip.sign();
     let given = tdx::Endorsements::from_json(&forged.collateral_json()).expect("collateral");
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let trust = Trust { policy, anchors, endorsements: Endorsements::from(given) };
+    let trust = Trust::new(policy, &Endorsements::from(given), &anchors);
     let evidence = Evidence::from_file(&forged.quote).expect("a quote");
     check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
 }
@@ -215,7 +215,7 @@ fn both_revocation_lists_are_needed_unless_the_policy_says_otherwise() {
         let given = tdx::Endorsements::from_json(&forged.collateral_json()).expect("collateral");
         let given = tdx::Endorsements { crls: vec![forged.pck_crl], ..given };
         let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-        let trust = Trust { policy, anchors, endorsements: Endorsements::from(given) };
+        let trust = Trust::new(policy, &Endorsements::from(given), &anchors);
         let evidence = Evidence::from_file(&forged.quote).expect("a quote");
         check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
     };

@@ -6,7 +6,7 @@ use crate::{
     checks::{self, Check},
     claims::Ledger,
     digests::{BootId, KemDigest, StatementDigest},
-    endorsements::{Anchors, Endorsements},
+    endorsements::Known,
     evidence::{Binder, Bundle, Hardware},
     manifest::{Configuration, Manifest},
     snp::{self, Report},
@@ -152,8 +152,7 @@ impl Parts {
     /// The report or quote covers this statement, and the chip is genuine.
     pub(super) fn verify_hardware(
         &self,
-        endorsements: &Endorsements,
-        anchors: &Anchors,
+        known: &Known,
         now: UnixTime,
         ledger: &mut Ledger,
     ) -> Hardwares {
@@ -161,8 +160,8 @@ impl Parts {
             Hardware::Snp { report, certificates } => {
                 let decoded = Report::decode(report).ok();
                 self.covers(decoded.map(|report| report.report_data.0), ledger)?;
-                let given = with_table(&endorsements.snp, certificates.as_deref(), ledger)?;
-                match snp::verify(report, &given, &anchors.snp, now) {
+                let brought = from_table(certificates.as_deref(), ledger)?;
+                match known.snp.verify(report, &brought, now) {
                     Ok(verified) => {
                         ledger.append(verified.ledger().clone());
                         Ok(HardwareClaims::Snp(Box::new(verified.claims().clone())))
@@ -176,7 +175,7 @@ impl Parts {
             Hardware::Tdx { quote, event_log } => {
                 let decoded = Quote::decode(quote).ok();
                 self.covers(decoded.map(|quote| *quote.body.report_data()), ledger)?;
-                match tdx::verify(quote, &endorsements.tdx, &anchors.tdx, now) {
+                match known.tdx.verify(quote, now) {
                     Ok(verified) => {
                         ledger.append(verified.ledger().clone());
                         let claims = verified.claims().clone();
@@ -249,18 +248,14 @@ impl Parts {
 /// What hardware claims, proven; or the reason against, and what it claims where it could be decoded.
 type Hardwares = Result<HardwareClaims, (NodeError, Option<HardwareClaims>)>;
 
-/// AMD's endorsements: those of the host's certificate table, and the reader's own.
-fn with_table(
-    own: &snp::Endorsements,
+/// The endorsements in the host's certificate table.
+fn from_table(
     table: Option<&[u8]>,
     ledger: &mut Ledger,
 ) -> Result<snp::Endorsements, (NodeError, Option<HardwareClaims>)> {
-    let Some(table) = table else { return Ok(own.clone()) };
+    let Some(table) = table else { return Ok(snp::Endorsements::default()) };
     match snp::Endorsements::from_table(table) {
-        Ok(mut from_host) => {
-            from_host.extend(own.clone());
-            Ok(from_host)
-        }
+        Ok(from_host) => Ok(from_host),
         Err(error) => {
             let check = &checks::SNP_ENDORSEMENTS_DECODE;
             ledger.fail(check, error.to_string(), "a certificate table");

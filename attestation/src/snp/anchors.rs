@@ -1,16 +1,22 @@
 //! The roots that are trusted, pinned by SHA-256 of their certificates.
 
-use crate::transcript::sha256;
+use std::sync::{Arc, LazyLock};
+
 use crate::x509::Certificate;
 
 use super::tcb::Generation;
 
 /// AMD's roots as the `sev` package ships them.
-const PINNED: [(Generation, &[u8]); 3] = [
-    (Generation::Milan, include_bytes!("roots/ark_milan.der")),
-    (Generation::Genoa, include_bytes!("roots/ark_genoa.der")),
-    (Generation::Turin, include_bytes!("roots/ark_turin.der")),
-];
+static PINNED: LazyLock<[(Generation, Arc<Certificate>); 3]> = LazyLock::new(|| {
+    let roots: [(Generation, &[u8]); 3] = [
+        (Generation::Milan, include_bytes!("roots/ark_milan.der")),
+        (Generation::Genoa, include_bytes!("roots/ark_genoa.der")),
+        (Generation::Turin, include_bytes!("roots/ark_turin.der")),
+    ];
+    roots.map(|(generation, der)| {
+        (generation, Arc::new(Certificate::decode(der).expect("AMD's roots are certificates")))
+    })
+});
 
 /// Which roots anchor a chain. A value of this type always holds AMD's own; nothing can remove them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,8 +26,8 @@ pub struct Anchors {
 
 /// A root that anchors a chain.
 #[derive(Clone, Debug)]
-pub(super) struct Anchor<'a> {
-    pub(super) root: Certificate<'a>,
+pub(super) struct Anchor {
+    pub(super) root: Arc<Certificate>,
     pub(super) generation: Generation,
     pub(super) simulated: bool,
 }
@@ -41,22 +47,19 @@ impl Anchors {
     }
 
     /// True when a given root is trusted.
-    pub(super) fn anchor<'a>(&self, root: &Certificate<'a>) -> Option<Anchor<'a>> {
-        let digest = root.sha256();
-        if self.simulated == Some(digest) {
-            let generation = Generation::from_root_name(root.subject.common_name)?;
-            return Some(Anchor { root: root.clone(), generation, simulated: true });
+    pub(super) fn anchor(&self, root: &Arc<Certificate>) -> Option<Anchor> {
+        if self.simulated == Some(root.sha256) {
+            let generation = Generation::from_root_name(root.subject.common_name.as_deref())?;
+            return Some(Anchor { root: Arc::clone(root), generation, simulated: true });
         }
-        let (generation, _) = PINNED.into_iter().find(|(_, der)| *der == root.der)?;
-        Some(Anchor { root: root.clone(), generation, simulated: false })
+        let (generation, _) = PINNED.iter().find(|(_, pinned)| pinned.sha256 == root.sha256)?;
+        Some(Anchor { root: Arc::clone(root), generation: *generation, simulated: false })
     }
 
     /// The pinned root of this name: it need not come with the evidence.
-    pub(super) fn named(name: &[u8]) -> Option<Anchor<'static>> {
-        PINNED.into_iter().find_map(|(generation, der)| {
-            let root = Certificate::decode(der).ok().filter(|root| root.subject.der == name)?;
-            Some(Anchor { root, generation, simulated: false })
-        })
+    pub(super) fn named(name: &[u8]) -> Option<Anchor> {
+        let (generation, root) = PINNED.iter().find(|(_, root)| root.subject.der == name)?;
+        Some(Anchor { root: Arc::clone(root), generation: *generation, simulated: false })
     }
 
     /// The names of the roots that are trusted, for people.
@@ -73,7 +76,7 @@ impl Anchors {
 /// SHA-256 of each pinned root, for documentation and reports.
 #[must_use]
 pub fn pinned_roots() -> [(Generation, [u8; 32]); 3] {
-    PINNED.map(|(generation, der)| (generation, sha256(der)))
+    PINNED.each_ref().map(|(generation, root)| (*generation, root.sha256))
 }
 
 #[cfg(test)]
@@ -88,14 +91,14 @@ mod tests {
 
     #[test]
     fn every_pinned_root_is_what_its_name_says_and_signs_itself() {
-        for (generation, der) in PINNED {
-            let root = Certificate::decode(der).unwrap();
-            assert_eq!(Generation::from_root_name(root.subject.common_name), Some(generation));
+        for (generation, root) in &*PINNED {
+            let name = root.subject.common_name.as_deref();
+            assert_eq!(Generation::from_root_name(name), Some(*generation));
             assert_eq!(root.verify_signature(&root.key), Ok(()));
             assert_eq!((root.may_sign(1), root.may_revoke()), (Ok(()), Ok(())));
-            let anchor = Anchors::production().anchor(&root).unwrap();
-            assert_eq!((anchor.generation, anchor.simulated), (generation, false));
-            assert!(Anchors::named(root.subject.der).is_some());
+            let anchor = Anchors::production().anchor(root).unwrap();
+            assert_eq!((anchor.generation, anchor.simulated), (*generation, false));
+            assert!(Anchors::named(&root.subject.der).is_some());
         }
     }
 }

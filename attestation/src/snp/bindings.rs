@@ -37,7 +37,7 @@ pub(super) fn signer(report: &Report) -> Checked {
 }
 
 /// SIGNING_KEY, common name, issuer and extensions all say which kind of key it is, and must say the same.
-pub(super) fn kind(report: &Report, vek: &Vek<'_>, extensions: &KdsExtensions) -> Checked {
+pub(super) fn kind(report: &Report, vek: &Vek, extensions: &KdsExtensions) -> Checked {
     let key = match report.signer.signing_key() {
         SigningKey::Vcek => Some(VekKind::Vcek),
         SigningKey::Vlek => Some(VekKind::Vlek),
@@ -78,7 +78,7 @@ pub(super) fn kind(report: &Report, vek: &Vek<'_>, extensions: &KdsExtensions) -
 }
 
 /// KDS 57230 §3.1: every such key is on P-384.
-pub(super) fn key(vek: &Vek<'_>) -> Checked {
+pub(super) fn key(vek: &Vek) -> Checked {
     match vek.certificate.key.kind {
         KeyKind::P384 => Ok("P-384".to_owned()),
         found => Err(Mismatch::new(VekError::Key { found }, format!("{found:?}"), "P-384")),
@@ -86,7 +86,7 @@ pub(super) fn key(vek: &Vek<'_>) -> Checked {
 }
 
 /// KDS 57230 §3.1 and §4.1: the extensions can be read.
-pub(super) fn extensions(vek: &Vek<'_>) -> Checked {
+pub(super) fn extensions(vek: &Vek) -> Checked {
     match &vek.extensions {
         Ok(extensions) => Ok(format!("structure version {}", extensions.struct_version)),
         Err(error) => Err(Mismatch::because(
@@ -97,11 +97,7 @@ pub(super) fn extensions(vek: &Vek<'_>) -> Checked {
 }
 
 /// Product name and issuer are of the generation that the root is for.
-pub(super) fn product(
-    vek: &Vek<'_>,
-    extensions: &KdsExtensions,
-    generation: Generation,
-) -> Checked {
+pub(super) fn product(vek: &Vek, extensions: &KdsExtensions, generation: Generation) -> Checked {
     let issuer = vek.certificate.issuer.shown();
     let issuers = [VekKind::Vcek, VekKind::Vlek].map(|kind| kind.authority_name(generation));
     let found = format!("{} by {issuer}", extensions.product_name);
@@ -165,15 +161,15 @@ pub(super) fn hwid(report: &Report, extensions: &KdsExtensions, generation: Gene
 }
 
 /// Inclusive at both ends.
-pub(super) fn vek_validity(vek: &Vek<'_>, now: UnixTime) -> Checked {
+pub(super) fn vek_validity(vek: &Vek, now: UnixTime) -> Checked {
     let window = vek.certificate.validity;
     validity(window, now, VekError::Validity { window, now })
 }
 
 /// Of ASK or ASVK, and ARK.
 pub(super) fn chain_validity(
-    authority: &Certificate<'_>,
-    root: &Certificate<'_>,
+    authority: &Certificate,
+    root: &Certificate,
     now: UnixTime,
 ) -> Checked {
     for certificate in [authority, root] {
@@ -184,7 +180,7 @@ pub(super) fn chain_validity(
 }
 
 /// basicConstraints and keyUsage of ASK or ASVK, and ARK.
-pub(super) fn constraints(authority: &Certificate<'_>, root: &Certificate<'_>) -> Checked {
+pub(super) fn constraints(authority: &Certificate, root: &Certificate) -> Checked {
     for (certificate, between) in [(authority, 0), (root, 1)] {
         certificate.may_sign(between).map_err(|reason| {
             let name = certificate.subject.shown().to_owned();
@@ -198,11 +194,11 @@ pub(super) fn constraints(authority: &Certificate<'_>, root: &Certificate<'_>) -
 }
 
 /// The root is pinned.
-pub(super) fn root(root: &Root<'_>, authority: &Certificate<'_>, trusted: &str) -> Checked {
+pub(super) fn root(root: &Root, authority: &Certificate, trusted: &str) -> Checked {
     match root {
         Root::Anchored(anchor) => Ok(shown(anchor)),
         Root::NotPinned(given) => {
-            let (name, sha256) = (given.subject.shown().to_owned(), given.sha256());
+            let (name, sha256) = (given.subject.shown().to_owned(), given.sha256);
             let found = format!("{name} {}", hex::encode(sha256));
             Err(Mismatch::new(ChainError::RootNotPinned { name, sha256 }, found, trusted))
         }
@@ -213,14 +209,14 @@ pub(super) fn root(root: &Root<'_>, authority: &Certificate<'_>, trusted: &str) 
     }
 }
 
-fn shown(anchor: &Anchor<'_>) -> String {
-    let digest = hex::encode(anchor.root.sha256());
+fn shown(anchor: &Anchor) -> String {
+    let digest = hex::encode(anchor.root.sha256);
     let simulated = if anchor.simulated { "SIMULATED " } else { "" };
     format!("{simulated}{} {digest}", anchor.root.subject.shown())
 }
 
 /// A list of another issuer says nothing about this chain, and must not look as if it did.
-pub(super) fn crl_issuer(crl: &Crl<'_>, root: &Certificate<'_>) -> Checked {
+pub(super) fn crl_issuer(crl: &Crl, root: &Certificate) -> Checked {
     if crl.issuer.der != root.subject.der {
         let (found, expected) = (crl.issuer.shown().to_owned(), root.subject.shown().to_owned());
         return Err(Mismatch::new(
@@ -235,7 +231,7 @@ pub(super) fn crl_issuer(crl: &Crl<'_>, root: &Certificate<'_>) -> Checked {
 }
 
 /// A list without its successor's date, or past it, hides every later revocation.
-pub(super) fn crl_validity(crl: &Crl<'_>, now: UnixTime) -> Checked {
+pub(super) fn crl_validity(crl: &Crl, now: UnixTime) -> Checked {
     let window = crl.validity;
     validity(window, now, CrlError::Validity { window, now })
 }
@@ -243,8 +239,8 @@ pub(super) fn crl_validity(crl: &Crl<'_>, now: UnixTime) -> Checked {
 /// Neither authority, nor key, nor the root itself is on the list. The list is the root's, and speaks of what the root
 /// signed: ASK and ASVK. AMD gives every VCEK and VLEK the serial 0, so no list can name one chip's key, and the row
 /// must not sound as if one could; a list that names 0 all the same refuses every key rather than none.
-pub(super) fn revoked(crl: &Crl<'_>, chain: [&Certificate<'_>; 3]) -> Checked {
-    match chain.into_iter().find(|certificate| crl.lists(certificate.serial)) {
+pub(super) fn revoked(crl: &Crl, chain: [&Certificate; 3]) -> Checked {
+    match chain.into_iter().find(|certificate| crl.lists(&certificate.serial)) {
         None => {
             Ok(format!("no authority among {} revoked; single chips are never listed", crl.len()))
         }

@@ -1,7 +1,9 @@
 //! Who is who among the certificates that were given: by what they say, never by how they were labelled.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
+use crate::transcript::sha256;
 use crate::x509::{Certificate, Crl, KeyKind};
 
 use super::anchors::{Anchor, Anchors};
@@ -16,97 +18,105 @@ use super::vek::{ExtensionError, KdsExtensions, VekKind};
 const MOST: usize = 32;
 
 /// The decoded endorsements.
-pub(super) struct Given<'a> {
-    certificates: Vec<Certificate<'a>>,
-    pub(super) crls: Vec<Crl<'a>>,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Given {
+    certificates: Vec<Arc<Certificate>>,
+    pub(super) crls: Vec<Arc<Crl>>,
 }
 
 /// The certificate of the signing key.
-pub(super) struct Vek<'a> {
-    pub(super) certificate: Certificate<'a>,
+pub(super) struct Vek {
+    pub(super) certificate: Arc<Certificate>,
     pub(super) extensions: Result<KdsExtensions, ExtensionError>,
 }
 
 /// The root of a chain, or why there is none.
-pub(super) enum Root<'a> {
+pub(super) enum Root {
     /// It is trusted.
-    Anchored(Box<Anchor<'a>>),
+    Anchored(Anchor),
     /// It was given, and is not trusted.
-    NotPinned(Box<Certificate<'a>>),
+    NotPinned(Arc<Certificate>),
     /// It was not given, and no trusted root has its name.
     Unknown,
 }
 
-impl<'a> Given<'a> {
-    pub(super) fn decode(endorsements: &'a Endorsements) -> Result<Self, EndorsementError> {
-        let found = endorsements.certificates.len().saturating_add(endorsements.crls.len());
+impl Given {
+    /// This and more. Both counts are bounded: work before the first signature is.
+    pub(super) fn with(&self, more: &Endorsements) -> Result<Self, EndorsementError> {
+        let found = more.certificates.len().saturating_add(more.crls.len());
         if found > MOST {
             return Err(EndorsementError::TooMany { found, limit: MOST });
         }
-        let mut given = Self { certificates: Vec::new(), crls: Vec::new() };
+        let mut given = self.clone();
         // A host may name the same bytes many times: they are read once.
-        for (index, der) in endorsements.certificates.iter().enumerate() {
-            if given.certificates.iter().any(|known| known.der == der) {
-                continue;
+        for (index, der) in more.certificates.iter().enumerate() {
+            let digest = sha256(der);
+            if given.certificates.iter().all(|known| known.sha256 != digest) {
+                let decoded = Certificate::decode(der);
+                let certificate =
+                    decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
+                given.certificates.push(Arc::new(certificate));
             }
-            let decoded = Certificate::decode(der);
-            let certificate =
-                decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
-            given.certificates.push(certificate);
         }
-        for (index, der) in endorsements.crls.iter().enumerate() {
-            if given.crls.iter().any(|known| known.der == der) {
-                continue;
+        for (index, der) in more.crls.iter().enumerate() {
+            let digest = sha256(der);
+            if given.crls.iter().all(|known| known.sha256 != digest) {
+                let crl =
+                    Crl::decode(der).map_err(|reason| EndorsementError::Crl { index, reason })?;
+                given.crls.push(Arc::new(crl));
             }
-            let crl = Crl::decode(der).map_err(|reason| EndorsementError::Crl { index, reason })?;
-            given.crls.push(crl);
         }
         Ok(given)
     }
 
+    /// How much was given, each once, for people.
+    pub(super) fn shown(&self) -> String {
+        format!("{} certificates, {} lists", self.certificates.len(), self.crls.len())
+    }
+
     /// The certificate of the key that signed this report. Of several, the one that fits best.
-    pub(super) fn vek(&self, report: &Report) -> Option<Vek<'a>> {
+    pub(super) fn vek(&self, report: &Report) -> Option<Vek> {
         let leaves = self.certificates.iter().filter(|certificate| {
             !certificate.is_self_issued()
                 && certificate.authority.is_none()
                 && !matches!(certificate.key.kind, KeyKind::Rsa(_))
         });
         let candidates = leaves.map(|certificate| Vek {
-            certificate: certificate.clone(),
+            certificate: Arc::clone(certificate),
             extensions: KdsExtensions::decode(certificate),
         });
         candidates.min_by_key(|vek| Reverse(vek.fits(report)))
     }
 
     /// The ASK or ASVK that signed a VCEK or VLEK. Of several of that name, the one whose key did.
-    pub(super) fn authority(&self, vek: &Certificate<'_>) -> Option<Certificate<'a>> {
-        let named = |authority: &&Certificate<'_>| {
+    pub(super) fn authority(&self, vek: &Certificate) -> Option<Arc<Certificate>> {
+        let named = |authority: &&Arc<Certificate>| {
             !authority.is_self_issued() && authority.subject.der == vek.issuer.der
         };
         self.above(vek, named).cloned()
     }
 
     /// The ARK that signed an ASK or ASVK.
-    pub(super) fn root(&self, authority: &Certificate<'_>, anchors: &Anchors) -> Root<'a> {
-        let named = |root: &&Certificate<'_>| {
+    pub(super) fn root(&self, authority: &Certificate, anchors: &Anchors) -> Root {
+        let named = |root: &&Arc<Certificate>| {
             root.is_self_issued() && root.subject.der == authority.issuer.der
         };
-        let trusted = |root: &&Certificate<'_>| named(root) && anchors.anchor(root).is_some();
+        let trusted = |root: &&Arc<Certificate>| named(root) && anchors.anchor(root).is_some();
         if let Some(anchor) = self.above(authority, trusted).and_then(|root| anchors.anchor(root)) {
-            return Root::Anchored(Box::new(anchor));
+            return Root::Anchored(anchor);
         }
-        match (self.certificates.iter().find(named), Anchors::named(authority.issuer.der)) {
-            (Some(root), _) => Root::NotPinned(Box::new(root.clone())),
-            (None, Some(anchor)) => Root::Anchored(Box::new(anchor)),
+        match (self.certificates.iter().find(named), Anchors::named(&authority.issuer.der)) {
+            (Some(root), _) => Root::NotPinned(Arc::clone(root)),
+            (None, Some(anchor)) => Root::Anchored(anchor),
             (None, None) => Root::Unknown,
         }
     }
 
     fn above(
         &self,
-        below: &Certificate<'_>,
-        mut named: impl FnMut(&&Certificate<'a>) -> bool,
-    ) -> Option<&Certificate<'a>> {
+        below: &Certificate,
+        mut named: impl FnMut(&&Arc<Certificate>) -> bool,
+    ) -> Option<&Arc<Certificate>> {
         let candidates: Vec<_> = self.certificates.iter().filter(&mut named).collect();
         match candidates.as_slice() {
             [] => None,
@@ -121,10 +131,10 @@ impl<'a> Given<'a> {
     }
 }
 
-impl Vek<'_> {
+impl Vek {
     /// The kind by the common name.
     pub(super) fn kind(&self) -> Option<VekKind> {
-        let name = self.certificate.subject.common_name?;
+        let name = self.certificate.subject.common_name.as_deref()?;
         [VekKind::Vcek, VekKind::Vlek].into_iter().find(|kind| kind.common_name() == name)
     }
 

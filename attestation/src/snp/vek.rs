@@ -97,7 +97,7 @@ pub struct KdsExtensions {
 
 impl KdsExtensions {
     /// Reads them all; one that is under AMD's arc and not known is refused.
-    pub(super) fn decode(certificate: &Certificate<'_>) -> Result<Self, ExtensionError> {
+    pub(super) fn decode(certificate: &Certificate) -> Result<Self, ExtensionError> {
         let mut found = Self {
             struct_version: integer(required(certificate, "1")?)?,
             product_name: text(required(certificate, "2")?)?,
@@ -161,17 +161,14 @@ impl KdsExtensions {
     }
 }
 
-fn required<'c, 'a>(
-    certificate: &'c Certificate<'a>,
-    name: &str,
-) -> Result<&'c Extension<'a>, ExtensionError> {
+fn required<'c>(certificate: &'c Certificate, name: &str) -> Result<&'c Extension, ExtensionError> {
     let oid = format!("{ARC}{name}");
     certificate.extension(&oid).ok_or(ExtensionError::Missing { oid })
 }
 
 /// INTEGER of 0 to 255 in its shortest form.
-fn integer(extension: &Extension<'_>) -> Result<u8, ExtensionError> {
-    match *extension.value {
+fn integer(extension: &Extension) -> Result<u8, ExtensionError> {
+    match *extension.value.as_slice() {
         [2, 1, value] if value < 0x80 => Ok(value),
         [2, 2, 0, value] if value >= 0x80 => Ok(value),
         _ => Err(encoding(extension)),
@@ -179,8 +176,8 @@ fn integer(extension: &Extension<'_>) -> Result<u8, ExtensionError> {
 }
 
 /// IA5String.
-fn text(extension: &Extension<'_>) -> Result<String, ExtensionError> {
-    match extension.value {
+fn text(extension: &Extension) -> Result<String, ExtensionError> {
+    match extension.value.as_slice() {
         [0x16, length, text @ ..]
             if *length < 0x80
                 && usize::from(*length) == text.len()
@@ -193,8 +190,8 @@ fn text(extension: &Extension<'_>) -> Result<String, ExtensionError> {
 }
 
 /// Real certificates carry the bytes bare; the specification's text says OCTET STRING. The lengths tell which.
-fn hwid(extension: &Extension<'_>) -> Result<Vec<u8>, ExtensionError> {
-    match extension.value {
+fn hwid(extension: &Extension) -> Result<Vec<u8>, ExtensionError> {
+    match extension.value.as_slice() {
         [4, 64, bare @ ..] if bare.len() == 64 => Ok(bare.to_vec()),
         [4, 8, bare @ ..] if bare.len() == 8 => Ok(bare.to_vec()),
         bare if bare.len() == 64 || bare.len() == 8 => Ok(bare.to_vec()),
@@ -202,6 +199,6 @@ fn hwid(extension: &Extension<'_>) -> Result<Vec<u8>, ExtensionError> {
     }
 }
 
-fn encoding(extension: &Extension<'_>) -> ExtensionError {
+fn encoding(extension: &Extension) -> ExtensionError {
     ExtensionError::Encoding { oid: extension.oid.clone() }
 }

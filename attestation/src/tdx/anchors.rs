@@ -1,10 +1,14 @@
 //! The root that is trusted, pinned byte for byte.
 
-use crate::transcript::sha256;
+use std::sync::{Arc, LazyLock};
+
 use crate::x509::Certificate;
 
 /// "Intel SGX Root CA" as Intel publishes it.
-const PINNED: &[u8] = include_bytes!("roots/intel_sgx_root_ca.der");
+static PINNED: LazyLock<Arc<Certificate>> = LazyLock::new(|| {
+    let root = Certificate::decode(include_bytes!("roots/intel_sgx_root_ca.der"));
+    Arc::new(root.expect("Intel's root is a certificate"))
+});
 
 /// Which root anchors a chain. A value of this type always holds Intel's own; nothing can remove it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +18,8 @@ pub struct Anchors {
 
 /// A root that anchors a chain.
 #[derive(Clone, Debug)]
-pub(super) struct Anchor<'a> {
-    pub(super) root: Certificate<'a>,
+pub(super) struct Anchor {
+    pub(super) root: Arc<Certificate>,
     pub(super) simulated: bool,
 }
 
@@ -34,15 +38,16 @@ impl Anchors {
     }
 
     /// The anchor that a given root is, if it is trusted.
-    pub(super) fn anchor<'a>(&self, root: &Certificate<'a>) -> Option<Anchor<'a>> {
-        let simulated = self.simulated == Some(root.sha256());
-        (simulated || root.der == PINNED).then(|| Anchor { root: root.clone(), simulated })
+    pub(super) fn anchor(&self, root: &Arc<Certificate>) -> Option<Anchor> {
+        let simulated = self.simulated == Some(root.sha256);
+        let trusted = simulated || root.sha256 == PINNED.sha256;
+        trusted.then(|| Anchor { root: Arc::clone(root), simulated })
     }
 
     /// The pinned root, if it has this name: it need not come with the evidence.
-    pub(super) fn named(name: &[u8]) -> Option<Anchor<'static>> {
-        let root = Certificate::decode(PINNED).ok().filter(|root| root.subject.der == name)?;
-        Some(Anchor { root, simulated: false })
+    pub(super) fn named(name: &[u8]) -> Option<Anchor> {
+        let named = PINNED.subject.der == name;
+        named.then(|| Anchor { root: Arc::clone(&PINNED), simulated: false })
     }
 
     /// The roots that are trusted, for people.
@@ -59,7 +64,7 @@ impl Anchors {
 /// SHA-256 of the pinned root, for documentation and reports.
 #[must_use]
 pub fn pinned_root() -> [u8; 32] {
-    sha256(PINNED)
+    PINNED.sha256
 }
 
 #[cfg(test)]
@@ -69,10 +74,10 @@ mod tests {
     #[test]
     fn the_pinned_root_is_the_published_one_and_signs_itself() {
         assert_eq!(hex::encode(pinned_root()).get(..8), Some("44a0196b"));
-        let root = Certificate::decode(PINNED).unwrap();
+        let root = &*PINNED;
         assert_eq!(root.verify_signature(&root.key), Ok(()));
         assert_eq!((root.may_sign(1), root.may_revoke()), (Ok(()), Ok(())));
-        assert!(Anchors::production().anchor(&root).is_some_and(|anchor| !anchor.simulated));
-        assert!(Anchors::named(root.subject.der).is_some() && Anchors::named(b"").is_none());
+        assert!(Anchors::production().anchor(root).is_some_and(|anchor| !anchor.simulated));
+        assert!(Anchors::named(&root.subject.der).is_some() && Anchors::named(b"").is_none());
     }
 }

@@ -16,7 +16,7 @@ pub(super) const PROCESSOR_CA: &str = "Intel SGX PCK Processor CA";
 pub(super) const PLATFORM_CA: &str = "Intel SGX PCK Platform CA";
 
 /// A chain from the platform's key up: leaf, authority, root.
-pub(super) type Links<'c, 'a> = [&'c Certificate<'a>; 3];
+pub(super) type Links<'c> = [&'c Certificate; 3];
 
 /// Header bytes 8 to 11 are reserved in quotes of trust domains; an enclave's report has reserved bytes of its own.
 pub(super) fn reserved(quote: &Quote) -> Checked {
@@ -32,11 +32,11 @@ pub(super) fn reserved(quote: &Quote) -> Checked {
 }
 
 /// The chain ends at a root that is pinned.
-pub(super) fn root(root: &Root<'_>, authority: Option<&Certificate<'_>>, trusted: &str) -> Checked {
+pub(super) fn root(root: &Root, authority: Option<&Certificate>, trusted: &str) -> Checked {
     match root {
         Root::Anchored(anchor) => Ok(anchor.root.subject.shown().to_owned()),
         Root::NotPinned(root) => {
-            let (name, sha256) = (root.subject.shown().to_owned(), root.sha256());
+            let (name, sha256) = (root.subject.shown().to_owned(), root.sha256);
             let found = format!("{name} {}", hex::encode(sha256));
             Err(Mismatch::new(ChainError::RootNotPinned { name, sha256 }, found, trusted))
         }
@@ -48,7 +48,7 @@ pub(super) fn root(root: &Root<'_>, authority: Option<&Certificate<'_>>, trusted
 }
 
 /// Common names and issuers are those of a platform's chain.
-pub(super) fn names([leaf, authority, root]: Links<'_, '_>) -> Checked {
+pub(super) fn names([leaf, authority, root]: Links<'_>) -> Checked {
     name(leaf, &[PCK_NAME], authority, PCK_NAME)?;
     let expected = "Intel SGX PCK Processor CA or Platform CA";
     name(authority, &[PROCESSOR_CA, PLATFORM_CA], root, expected)?;
@@ -56,9 +56,9 @@ pub(super) fn names([leaf, authority, root]: Links<'_, '_>) -> Checked {
 }
 
 fn name(
-    one: &Certificate<'_>,
+    one: &Certificate,
     names: &[&str],
-    issuer: &Certificate<'_>,
+    issuer: &Certificate,
     expected: &'static str,
 ) -> Checked {
     let found = one.subject.shown().to_owned();
@@ -70,12 +70,12 @@ fn name(
 }
 
 /// Every key is on P-256, and every certificate is signed with SHA-256.
-pub(super) fn keys(links: Links<'_, '_>) -> Checked {
+pub(super) fn keys(links: Links<'_>) -> Checked {
     links.into_iter().try_for_each(key)?;
     Ok("ECDSA on P-256".to_owned())
 }
 
-fn key(one: &Certificate<'_>) -> Result<(), Mismatch> {
+fn key(one: &Certificate) -> Result<(), Mismatch> {
     if one.key.kind == KeyKind::P256 && one.algorithm == Algorithm::EcdsaSha256 {
         return Ok(());
     }
@@ -84,7 +84,7 @@ fn key(one: &Certificate<'_>) -> Result<(), Mismatch> {
 }
 
 /// What each may sign, by basicConstraints and keyUsage.
-pub(super) fn constraints([leaf, authority, root]: Links<'_, '_>) -> Checked {
+pub(super) fn constraints([leaf, authority, root]: Links<'_>) -> Checked {
     a_leaf(leaf)?;
     for (one, between) in [(authority, 0), (root, 1)] {
         one.may_sign(between).map_err(|reason| {
@@ -95,7 +95,7 @@ pub(super) fn constraints([leaf, authority, root]: Links<'_, '_>) -> Checked {
     Ok("authority and root may sign, the leaf may not".to_owned())
 }
 
-fn a_leaf(one: &Certificate<'_>) -> Result<(), Mismatch> {
+fn a_leaf(one: &Certificate) -> Result<(), Mismatch> {
     match one.authority {
         None => Ok(()),
         Some(_) => {
@@ -106,8 +106,8 @@ fn a_leaf(one: &Certificate<'_>) -> Result<(), Mismatch> {
 }
 
 /// Each counts at this time, both ends included.
-pub(super) fn validity<'c, 'a: 'c>(
-    certificates: impl IntoIterator<Item = &'c Certificate<'a>>,
+pub(super) fn validity<'c>(
+    certificates: impl IntoIterator<Item = &'c Certificate>,
     now: UnixTime,
 ) -> Checked {
     let mut all = Window::ALWAYS;
@@ -121,7 +121,7 @@ pub(super) fn validity<'c, 'a: 'c>(
 }
 
 /// TCB signing: directly below the root, and no authority itself.
-pub(super) fn signer(one: &Certificate<'_>, root: &Certificate<'_>) -> Checked {
+pub(super) fn signer(one: &Certificate, root: &Certificate) -> Checked {
     let found = name(one, &[SIGNER_NAME], root, "Intel SGX TCB Signing directly below the root")?;
     key(one)?;
     a_leaf(one)?;
@@ -173,7 +173,7 @@ pub(super) fn document_validity(document: &'static str, window: Window, now: Uni
 }
 
 /// The list's issuer may sign lists, and the list is current.
-pub(super) fn crl_validity(crl: &Crl<'_>, issuer: &Certificate<'_>, now: UnixTime) -> Checked {
+pub(super) fn crl_validity(crl: &Crl, issuer: &Certificate, now: UnixTime) -> Checked {
     let name = issuer.subject.shown().to_owned();
     if let Err(reason) = issuer.may_revoke() {
         return Err(Mismatch::because(CrlError::Constraints { name, reason }, "it may sign lists"));
@@ -183,8 +183,8 @@ pub(super) fn crl_validity(crl: &Crl<'_>, issuer: &Certificate<'_>, now: UnixTim
 }
 
 /// None of the certificates that its issuer signed is on the list.
-pub(super) fn revoked(crl: &Crl<'_>, certificates: &[&Certificate<'_>]) -> Checked {
-    match certificates.iter().find(|one| crl.lists(one.serial)) {
+pub(super) fn revoked(crl: &Crl, certificates: &[&Certificate]) -> Checked {
+    match certificates.iter().find(|one| crl.lists(&one.serial)) {
         None => Ok(format!("none of {} among {} revoked", certificates.len(), crl.len())),
         Some(one) => {
             let name = one.subject.shown().to_owned();

@@ -106,6 +106,7 @@ pub(super) struct TcbInfo {
     pub(super) tdx_module: Option<TdxModule>,
     #[serde(default)]
     pub(super) tdx_module_identities: Vec<ModuleIdentity>,
+    /// Highest first, once they are given.
     pub(super) tcb_levels: Vec<PlatformLevel>,
 }
 

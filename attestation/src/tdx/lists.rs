@@ -11,12 +11,12 @@ use super::statements::Statements;
 use super::{Case, Mismatch, bindings};
 
 /// The lists that count for this chain.
-pub(super) struct Lists<'g, 'a> {
-    pub(super) root: Vec<&'g Crl<'a>>,
-    pub(super) pck: Vec<&'g Crl<'a>>,
+pub(super) struct Lists<'g> {
+    pub(super) root: Vec<&'g Crl>,
+    pub(super) pck: Vec<&'g Crl>,
 }
 
-impl Lists<'_, '_> {
+impl Lists<'_> {
     pub(super) fn standing(&self) -> Revocation {
         match (self.root.is_empty(), self.pck.is_empty()) {
             (false, false) => Revocation::Checked,
@@ -34,19 +34,19 @@ pub(super) const PCK_LIST: [&Check; 3] =
     [&checks::TDX_CRL_PCK_VALIDITY, &checks::TDX_CRL_PCK_REVOKED, &checks::TDX_CRL_PCK_SIGNATURE];
 
 /// Checks the lists that were given, before their signature.
-pub(super) fn revocation<'g, 'a>(
+pub(super) fn revocation<'g>(
     case: &mut Case,
-    crls: &'g [Crl<'a>],
-    platform: &Platform<'a>,
-    statements: &Statements<'_, 'a>,
+    crls: &'g [Crl],
+    platform: &Platform,
+    statements: &Statements<'_>,
     now: UnixTime,
-) -> Lists<'g, 'a> {
+) -> Lists<'g> {
     let mut lists = Lists { root: Vec::new(), pck: Vec::new() };
     let Some([leaf, authority, root]) = platform.links() else {
         case.not_given(super::REVOCATION, "there is no chain whose certificates could be listed");
         return lists;
     };
-    let by = |issuer: &Certificate<'_>| {
+    let by = |issuer: &Certificate| {
         crls.iter().filter(|crl| crl.issuer.der == issuer.subject.der).collect::<Vec<_>>()
     };
     lists = Lists { root: by(root), pck: by(authority) };
@@ -68,14 +68,9 @@ pub(super) fn revocation<'g, 'a>(
 }
 
 /// A list of somebody else's in place of the one that is needed looks like a check and is none.
-fn foreign(
-    case: &mut Case,
-    crls: &[Crl<'_>],
-    needed: &Certificate<'_>,
-    issuers: [&Certificate<'_>; 2],
-) {
+fn foreign(case: &mut Case, crls: &[Crl], needed: &Certificate, issuers: [&Certificate; 2]) {
     let expected = needed.subject.shown();
-    let foreign = |crl: &&Crl<'_>| issuers.iter().all(|one| crl.issuer.der != one.subject.der);
+    let foreign = |crl: &&Crl| issuers.iter().all(|one| crl.issuer.der != one.subject.der);
     if let Some(crl) = crls.iter().find(foreign) {
         let found = crl.issuer.shown().to_owned();
         let error = CrlError::Issuer { found: found.clone() };

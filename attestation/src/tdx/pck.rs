@@ -110,11 +110,11 @@ struct Found {
 
 impl PckExtensions {
     /// Reads them all; one that is not known is refused.
-    pub(super) fn decode(certificate: &Certificate<'_>) -> Result<Self, ExtensionError> {
+    pub(super) fn decode(certificate: &Certificate) -> Result<Self, ExtensionError> {
         let missing = |field| ExtensionError::Missing { field };
         let extension = certificate.extension(SGX_EXTENSIONS).ok_or(missing("list"))?;
         let mut found = Found::default();
-        let mut reader = Reader::new(extension.value);
+        let mut reader = Reader::new(&extension.value);
         let all = element(&mut reader, SEQUENCE, "list")?;
         finish(reader, "list")?;
         each(all.content, "list", &mut |oid, value| found.top(oid, value))?;

@@ -14,23 +14,22 @@ use super::pck::{ExtensionError, PckExtensions};
 use super::{Case, Checked, Mismatch};
 
 /// The platform: its certificate, and the chain above it.
-pub(super) struct Platform<'a> {
-    chain: Chain<'a>,
+pub(super) struct Platform {
+    chain: Chain,
     extensions: Option<Result<PckExtensions, ExtensionError>>,
 }
 
-impl<'a> Platform<'a> {
+impl<'a> Platform {
     pub(super) fn examine(
         case: &mut Case,
-        given: &Given<'a>,
-        embedded: &'a Embedded,
+        given: &Given,
+        embedded: &Embedded,
         anchors: &Anchors,
         now: UnixTime,
     ) -> Self {
-        let (certificates, problem) = embedded.decode();
-        case.check(&checks::TDX_PCK_ENCODING, encoding(embedded, problem));
-        let chain = given.chain(&certificates, anchors);
-        let extensions = chain.leaf.as_ref().map(PckExtensions::decode);
+        case.check(&checks::TDX_PCK_ENCODING, encoding(embedded));
+        let chain = given.chain(&embedded.certificates, anchors);
+        let extensions = chain.leaf.as_deref().map(PckExtensions::decode);
         let platform = Self { chain, extensions };
         let Chain { leaf, authority, root } = &platform.chain;
         match leaf {
@@ -41,7 +40,7 @@ impl<'a> Platform<'a> {
         }
         let known = !matches!(root, Root::Missing);
         case.check_with(&checks::TDX_PCK_ROOT, known.then_some(root), |root| {
-            bindings::root(root, authority.as_ref(), &anchors.shown())
+            bindings::root(root, authority.as_deref(), &anchors.shown())
         });
         let links = platform.links();
         case.check_with(&checks::TDX_PCK_NAMES, links, bindings::names);
@@ -52,19 +51,19 @@ impl<'a> Platform<'a> {
         platform
     }
 
-    fn anchor(&self) -> Option<&Anchor<'a>> {
+    fn anchor(&self) -> Option<&Anchor> {
         match &self.chain.root {
             Root::Anchored(anchor) => Some(anchor),
             Root::NotPinned(_) | Root::Unknown | Root::Missing => None,
         }
     }
 
-    pub(super) fn root(&self) -> Option<&Certificate<'a>> {
-        self.anchor().map(|anchor| &anchor.root)
+    pub(super) fn root(&self) -> Option<&Certificate> {
+        self.anchor().map(|anchor| &*anchor.root)
     }
 
-    pub(super) fn links(&self) -> Option<Links<'_, 'a>> {
-        Some([self.chain.leaf.as_ref()?, self.chain.authority.as_ref()?, self.root()?])
+    pub(super) fn links(&self) -> Option<Links<'_>> {
+        Some([self.chain.leaf.as_deref()?, self.chain.authority.as_deref()?, self.root()?])
     }
 
     pub(super) fn pck(&self) -> Option<&PckExtensions> {
@@ -77,7 +76,7 @@ impl<'a> Platform<'a> {
 
     pub(super) fn claims(&self) -> Option<PckClaims> {
         let leaf = self.chain.leaf.as_ref()?;
-        let authority = match leaf.issuer.common_name {
+        let authority = match leaf.issuer.common_name.as_deref() {
             Some(PROCESSOR_CA) => Some(PckAuthority::Processor),
             Some(PLATFORM_CA) => Some(PckAuthority::Platform),
             _ => None,
@@ -91,9 +90,11 @@ impl<'a> Platform<'a> {
     }
 }
 
-fn encoding(embedded: &Embedded, problem: Option<ChainError>) -> Checked {
-    match problem {
-        Some(error) => Err(Mismatch::because(error, "leaf, authority and root in canonical PEM")),
+fn encoding(embedded: &Embedded) -> Checked {
+    match &embedded.problem {
+        Some(error) => {
+            Err(Mismatch::because(error.clone(), "leaf, authority and root in canonical PEM"))
+        }
         None if embedded.expected => Ok("leaf, authority and root in canonical PEM".to_owned()),
         None => Ok("the quote names its platform; the chain lies elsewhere".to_owned()),
     }

@@ -1,5 +1,7 @@
 //! Intel's two documents about a platform, and what they say of its quoting enclave, module and versions.
 
+use std::sync::Arc;
+
 use crate::checks::{self, Check};
 use crate::time::UnixTime;
 use crate::x509::Certificate;
@@ -16,19 +18,19 @@ use super::tcb::{self, TcbClaims, Versions};
 use super::{Case, Checked, Mismatch, qe};
 
 /// Intel's two documents, and the certificates that signed them.
-pub(super) struct Statements<'g, 'a> {
-    pub(super) tcb_info: Option<&'g Document<'a, TcbInfo>>,
-    pub(super) qe_identity: Option<&'g Document<'a, QeIdentity>>,
-    pub(super) tcb_signer: Option<Certificate<'a>>,
-    pub(super) qe_signer: Option<Certificate<'a>>,
+pub(super) struct Statements<'g> {
+    pub(super) tcb_info: Option<&'g Document<TcbInfo>>,
+    pub(super) qe_identity: Option<&'g Document<QeIdentity>>,
+    pub(super) tcb_signer: Option<Arc<Certificate>>,
+    pub(super) qe_signer: Option<Arc<Certificate>>,
 }
 
-impl<'g, 'a> Statements<'g, 'a> {
+impl<'g> Statements<'g> {
     pub(super) fn examine(
         case: &mut Case,
-        given: &'g Given<'a>,
+        given: &'g Given,
         quote: &Quote,
-        platform: &Platform<'a>,
+        platform: &Platform,
         now: UnixTime,
     ) -> Self {
         let tcb_info = given.tcb_info(quote.tee, platform.pck());
@@ -52,14 +54,14 @@ impl<'g, 'a> Statements<'g, 'a> {
         case.check_with(&checks::TDX_QE_IDENTITY_VALIDITY, identity, |identity| {
             bindings::document_validity("QE identity", identity.window(), now)
         });
-        let tcb_signer = tcb_info.and_then(|document| given.signer(document.signed));
-        let qe_signer = qe_identity.and_then(|document| given.signer(document.signed));
+        let tcb_signer = tcb_info.and_then(|document| given.signer(document));
+        let qe_signer = qe_identity.and_then(|document| given.signer(document));
         let statements = Self { tcb_info, qe_identity, tcb_signer, qe_signer };
         statements.examine_signers(case, platform, now);
         statements
     }
 
-    fn examine_signers(&self, case: &mut Case, platform: &Platform<'a>, now: UnixTime) {
+    fn examine_signers(&self, case: &mut Case, platform: &Platform, now: UnixTime) {
         let needed = [&self.tcb_signer, &self.qe_signer];
         if needed.into_iter().all(Option::is_some) {
             case.check(&checks::TDX_SIGNER_PRESENT, Ok("for both documents".to_owned()));
@@ -83,9 +85,9 @@ impl<'g, 'a> Statements<'g, 'a> {
     }
 
     /// The signers, each once.
-    pub(super) fn signers(&self) -> Vec<&Certificate<'a>> {
-        let mut signers: Vec<_> =
-            [&self.tcb_signer, &self.qe_signer].into_iter().flatten().collect();
+    pub(super) fn signers(&self) -> Vec<&Certificate> {
+        let both = [self.tcb_signer.as_deref(), self.qe_signer.as_deref()];
+        let mut signers: Vec<_> = both.into_iter().flatten().collect();
         signers.dedup();
         signers
     }
@@ -123,7 +125,7 @@ impl<'g, 'a> Statements<'g, 'a> {
         &self,
         case: &mut Case,
         quote: &Quote,
-        platform: &Platform<'a>,
+        platform: &Platform,
     ) -> Option<TcbClaims> {
         let td = quote.body.td();
         let info = self.tcb_info.map(|document| &document.value);

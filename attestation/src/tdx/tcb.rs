@@ -140,15 +140,14 @@ fn short(part: Part, has: u8, component: &Component) -> Option<Shortfall> {
     (has < needs).then_some(Shortfall { part, has, needs, update })
 }
 
-/// The levels, highest first whatever their order in the document, as Intel's library sorts them.
-fn sorted(info: &TcbInfo) -> Vec<&PlatformLevel> {
+/// Puts levels into the order in which they are tried, highest first whatever their order in the document, as Intel's
+/// library does.
+pub(super) fn highest_first(levels: &mut [PlatformLevel]) {
     let versions = |components: &[Component; 16]| components.each_ref().map(|one| one.svn);
-    let mut levels: Vec<_> = info.tcb_levels.iter().collect();
     levels.sort_by_cached_key(|level| {
         let tdx = level.tcb.tdxtcbcomponents.as_ref().map(versions);
         std::cmp::Reverse((versions(&level.tcb.sgxtcbcomponents), level.tcb.pcesvn, tdx))
     });
-    levels
 }
 
 /// The highest level that the platform reaches.
@@ -156,12 +155,12 @@ pub(super) fn platform<'a>(
     info: &'a TcbInfo,
     versions: &Versions<'_>,
 ) -> Option<&'a PlatformLevel> {
-    sorted(info).into_iter().find(|level| versions.reach(level))
+    info.tcb_levels.iter().find(|level| versions.reach(level))
 }
 
 /// What keeps a platform from the lowest level.
 pub(super) fn lowest_shortfall(info: &TcbInfo, versions: &Versions<'_>) -> Vec<Shortfall> {
-    sorted(info).last().map(|level| versions.behind(level)).unwrap_or_default()
+    info.tcb_levels.last().map(|level| versions.behind(level)).unwrap_or_default()
 }
 
 /// The name of a module identity: `TDX_` and the major version in two hexadecimal digits; none for version 0.
@@ -273,8 +272,7 @@ fn shortfall(
     launch: &Versions<'_>,
     qe_svn: u16,
 ) -> Vec<Shortfall> {
-    let newest = sorted(info).into_iter().next();
-    let mut behind = newest.map(|level| launch.behind(level)).unwrap_or_default();
+    let mut behind = info.tcb_levels.first().map(|level| launch.behind(level)).unwrap_or_default();
     let module = launch.tee.and_then(|svn| Some((svn.module_svn(), module_id(svn)?)));
     if let Some((has, id)) = module {
         let levels = module_levels(info, &id);

@@ -15,16 +15,16 @@ use super::{DecodeError, LONGEST_CERTIFICATE, der};
 
 /// A distinguished name. Two names are the same when their bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Name<'a> {
+pub struct Name {
     /// The whole encoded name.
-    pub der: &'a [u8],
+    pub der: Vec<u8>,
     /// Its one common name; `None` when there is none, more than one, or one that is not visible ASCII: names go to
     /// terminals and logs, where an attacker's control characters would write the verifier's words.
-    pub common_name: Option<&'a str>,
+    pub common_name: Option<String>,
 }
 
-impl<'a> Name<'a> {
-    pub(super) fn from_parsed(name: &X509Name<'a>) -> Self {
+impl Name {
+    pub(super) fn from_parsed(name: &X509Name<'_>) -> Self {
         let mut names = name.iter_common_name().map(|attribute| attribute.as_str().ok());
         let common_name = match (names.next(), names.next()) {
             (Some(name), None) => {
@@ -32,25 +32,25 @@ impl<'a> Name<'a> {
             }
             _ => None,
         };
-        Self { der: name.as_raw(), common_name }
+        Self { der: name.as_raw().to_vec(), common_name: common_name.map(str::to_owned) }
     }
 
     /// The common name, for people.
     #[must_use]
-    pub fn shown(&self) -> &'a str {
-        self.common_name.unwrap_or("(no single common name)")
+    pub fn shown(&self) -> &str {
+        self.common_name.as_deref().unwrap_or("(no single common name)")
     }
 }
 
 /// One extension, as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Extension<'a> {
+pub struct Extension {
     /// In dotted form.
     pub oid: String,
     /// RFC 5280 §4.2: who does not know it must refuse.
     pub critical: bool,
     /// The content of the OCTET STRING around it.
-    pub value: &'a [u8],
+    pub value: Vec<u8>,
 }
 
 /// What a certificate may sign, by basicConstraints and keyUsage (RFC 5280 §4.2.1.3 and §4.2.1.9).
@@ -94,35 +94,35 @@ pub enum AuthorityError {
 
 /// A certificate of version 3.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate<'a> {
-    /// All its bytes.
-    pub der: &'a [u8],
+pub struct Certificate {
+    /// SHA-256 of all its bytes: its name in lists of pinned roots.
+    pub sha256: [u8; 32],
     /// How its issuer signed it.
     pub algorithm: Algorithm,
     /// The serial number's bytes, without leading zeros.
-    pub serial: &'a [u8],
+    pub serial: Vec<u8>,
     /// Who signed it.
-    pub issuer: Name<'a>,
+    pub issuer: Name,
     /// Who it is for.
-    pub subject: Name<'a>,
+    pub subject: Name,
     /// When it counts.
     pub validity: Window,
     /// The key that it is about.
-    pub key: PublicKey<'a>,
+    pub key: PublicKey,
     /// What it may sign; `None` when it is no authority.
     pub authority: Option<Authority>,
     /// Every extension.
-    pub extensions: Vec<Extension<'a>>,
-    body: &'a [u8],
-    signature: &'a [u8],
+    pub extensions: Vec<Extension>,
+    body: Vec<u8>,
+    signature: Vec<u8>,
 }
 
-impl<'a> Certificate<'a> {
+impl Certificate {
     /// Decodes one certificate of which every byte is accounted for.
     ///
     /// # Errors
     /// When the bytes are not exactly one certificate of version 3 with an algorithm that is used here.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let signed = der::signed(bytes, LONGEST_CERTIFICATE)?;
         let structure = |field| DecodeError::Structure { field };
         let (rest, parsed) =
@@ -134,25 +134,19 @@ impl<'a> Certificate<'a> {
         let validity =
             Window { from: time(body.validity.not_before)?, until: time(body.validity.not_after)? };
         Ok(Self {
-            der: bytes,
+            sha256: sha256(bytes),
             algorithm: Algorithm::from_identifier(signed.algorithm)
                 .ok_or(DecodeError::Algorithm)?,
-            serial: without_zeros(body.raw_serial()),
+            serial: without_zeros(body.raw_serial()).to_vec(),
             issuer: Name::from_parsed(&body.issuer),
             subject: Name::from_parsed(&body.subject),
             validity,
             key: PublicKey::from_parsed(&body.subject_pki),
             authority: authority(&body)?,
             extensions: extensions(&body)?,
-            body: signed.body,
-            signature: signed.signature,
+            body: signed.body.to_vec(),
+            signature: signed.signature.to_vec(),
         })
-    }
-
-    /// SHA-256 of the whole certificate: its name in lists of pinned roots.
-    #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
-        sha256(self.der)
     }
 
     /// True when it names itself as its issuer.
@@ -165,8 +159,8 @@ impl<'a> Certificate<'a> {
     ///
     /// # Errors
     /// When the signature does not verify under that key.
-    pub fn verify_signature(&self, issuer: &PublicKey<'_>) -> Result<(), BadSignature> {
-        issuer.verify(self.algorithm, self.body, self.signature)
+    pub fn verify_signature(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
+        issuer.verify(self.algorithm, &self.body, &self.signature)
     }
 
     /// Checks that this certificate may sign others, with so many authorities between it and the leaf.
@@ -199,7 +193,7 @@ impl<'a> Certificate<'a> {
 
     /// The one extension of this name.
     #[must_use]
-    pub fn extension(&self, oid: &str) -> Option<&Extension<'a>> {
+    pub fn extension(&self, oid: &str) -> Option<&Extension> {
         self.extensions.iter().find(|extension| extension.oid == oid)
     }
 }
@@ -233,8 +227,8 @@ fn authority(body: &TbsCertificate<'_>) -> Result<Option<Authority>, DecodeError
     }))
 }
 
-fn extensions<'a>(body: &TbsCertificate<'a>) -> Result<Vec<Extension<'a>>, DecodeError> {
-    let mut extensions: Vec<Extension<'a>> = Vec::new();
+fn extensions(body: &TbsCertificate<'_>) -> Result<Vec<Extension>, DecodeError> {
+    let mut extensions: Vec<Extension> = Vec::new();
     for extension in body.extensions() {
         let oid = extension.oid.to_id_string();
         if extensions.iter().any(|earlier| earlier.oid == oid) {
@@ -248,7 +242,8 @@ fn extensions<'a>(body: &TbsCertificate<'a>) -> Result<Vec<Extension<'a>>, Decod
         if known && matches!(extension.parsed_extension(), ParsedExtension::ParseError { .. }) {
             return Err(DecodeError::Structure { field: "basicConstraints or keyUsage" });
         }
-        extensions.push(Extension { oid, critical: extension.critical, value: extension.value });
+        let (critical, value) = (extension.critical, extension.value.to_vec());
+        extensions.push(Extension { oid, critical, value });
     }
     Ok(extensions)
 }

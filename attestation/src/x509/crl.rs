@@ -5,6 +5,7 @@ use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::x509::X509Version;
 
 use crate::time::Window;
+use crate::transcript::sha256;
 
 use super::certificate::{Name, time, without_zeros};
 use super::signature::{Algorithm, BadSignature, PublicKey};
@@ -12,27 +13,27 @@ use super::{DecodeError, LONGEST_CRL, der};
 
 /// A complete revocation list of version 2 with a date for its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Crl<'a> {
-    /// All its bytes.
-    pub der: &'a [u8],
+pub struct Crl {
+    /// SHA-256 of all its bytes.
+    pub sha256: [u8; 32],
     /// How it was signed.
     pub algorithm: Algorithm,
     /// Who signed it.
-    pub issuer: Name<'a>,
+    pub issuer: Name,
     /// From its own date to its successor's.
     pub validity: Window,
     revoked: Vec<Vec<u8>>,
-    body: &'a [u8],
-    signature: &'a [u8],
+    body: Vec<u8>,
+    signature: Vec<u8>,
 }
 
-impl<'a> Crl<'a> {
+impl Crl {
     /// Decodes one list of which every byte is accounted for.
     ///
     /// # Errors
     /// When the bytes are not exactly one complete list, or it has no date for its successor: a list that never
     /// ends would hide every later revocation. Critical extensions are refused: they make a list cover less.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let signed = der::signed(bytes, LONGEST_CRL)?;
         let structure = |field| DecodeError::Structure { field };
         let (rest, parsed) = CertificateRevocationList::from_der(bytes)
@@ -49,7 +50,7 @@ impl<'a> Crl<'a> {
         }
         let until = time(body.next_update.ok_or(structure("nextUpdate"))?)?;
         Ok(Self {
-            der: bytes,
+            sha256: sha256(bytes),
             algorithm: Algorithm::from_identifier(signed.algorithm)
                 .ok_or(DecodeError::Algorithm)?,
             issuer: Name::from_parsed(&body.issuer),
@@ -59,8 +60,8 @@ impl<'a> Crl<'a> {
                 .iter()
                 .map(|entry| without_zeros(entry.raw_serial()).to_vec())
                 .collect(),
-            body: signed.body,
-            signature: signed.signature,
+            body: signed.body.to_vec(),
+            signature: signed.signature.to_vec(),
         })
     }
 
@@ -68,8 +69,8 @@ impl<'a> Crl<'a> {
     ///
     /// # Errors
     /// When the signature does not verify under that key.
-    pub fn verify_signature(&self, issuer: &PublicKey<'_>) -> Result<(), BadSignature> {
-        issuer.verify(self.algorithm, self.body, self.signature)
+    pub fn verify_signature(&self, issuer: &PublicKey) -> Result<(), BadSignature> {
+        issuer.verify(self.algorithm, &self.body, &self.signature)
     }
 
     /// True when the list names this serial, given without leading zeros.

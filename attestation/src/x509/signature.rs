@@ -1,7 +1,5 @@
 //! The signature algorithms that vendors of confidential hardware use, and no others.
 
-use std::borrow::Cow;
-
 use ring::signature::{
     self, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_ASN1,
     ECDSA_P384_SHA384_FIXED, RSA_PSS_2048_8192_SHA384, VerificationAlgorithm,
@@ -66,12 +64,12 @@ pub enum KeyKind {
 
 /// A public key as a certificate carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicKey<'a> {
+pub struct PublicKey {
     /// Algorithm and size.
     pub kind: KeyKind,
-    /// The whole SubjectPublicKeyInfo.
-    pub spki: &'a [u8],
-    key: Cow<'a, [u8]>,
+    /// SHA-256 of the whole SubjectPublicKeyInfo: the key's name.
+    pub sha256: [u8; 32],
+    key: Vec<u8>,
 }
 
 /// A signature does not verify: no reason is told, and none is known.
@@ -79,15 +77,10 @@ pub struct PublicKey<'a> {
 #[error("the signature does not verify")]
 pub struct BadSignature;
 
-impl<'a> PublicKey<'a> {
-    pub(super) fn from_parsed(spki: &SubjectPublicKeyInfo<'a>) -> Self {
-        Self { kind: kind(spki), spki: spki.raw, key: spki.subject_public_key.data.clone() }
-    }
-
-    /// SHA-256 of the SubjectPublicKeyInfo: the key's name.
-    #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
-        sha256(self.spki)
+impl PublicKey {
+    pub(super) fn from_parsed(spki: &SubjectPublicKeyInfo<'_>) -> Self {
+        let key = spki.subject_public_key.data.to_vec();
+        Self { kind: kind(spki), sha256: sha256(spki.raw), key }
     }
 
     /// The key's own bytes: an uncompressed point, or an RSAPublicKey.
@@ -112,7 +105,7 @@ impl<'a> PublicKey<'a> {
             (Algorithm::EcdsaSha384, KeyKind::P384) => &ECDSA_P384_SHA384_ASN1,
             _ => return Err(BadSignature),
         };
-        signature::UnparsedPublicKey::new(verifier, self.key.as_ref())
+        signature::UnparsedPublicKey::new(verifier, &self.key)
             .verify(message, signature)
             .map_err(|_| BadSignature)
     }
@@ -128,7 +121,7 @@ impl<'a> PublicKey<'a> {
             KeyKind::P384 => &ECDSA_P384_SHA384_FIXED,
             KeyKind::Rsa(_) | KeyKind::Other => return Err(BadSignature),
         };
-        signature::UnparsedPublicKey::new(verifier, self.key.as_ref())
+        signature::UnparsedPublicKey::new(verifier, &self.key)
             .verify(message, signature)
             .map_err(|_| BadSignature)
     }

@@ -158,7 +158,7 @@ fn names_evidence_by_what_was_signed_and_by_whom() {
     assert_eq!(name(fake()), name(fake()));
     assert_ne!(name(fake()), name(fake().report_data([1; 64])));
     let transcript = |evidence: &SnpEvidence| {
-        let spki = Certificate::decode(&evidence.vek).unwrap().key.sha256();
+        let spki = Certificate::decode(&evidence.vek).unwrap().key.sha256;
         Transcript::new("sealroom/1 evidence")
             .part(&[1])
             .part(&evidence.report[..0x2a0])

@@ -129,7 +129,7 @@ impl Node {
         let mut endorsements = Endorsements::default();
         endorsements.add_file(&forged.crl).expect("a revocation list");
         let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-        Trust { policy, anchors, endorsements }
+        Trust::new(policy, &endorsements, &anchors)
     }
 
     pub(crate) fn lie(&self, lie: Lie) {

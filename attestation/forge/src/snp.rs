@@ -112,7 +112,7 @@ impl FakeSnp {
         self
     }
 
-    /// With another report layout: 2, 3 or 5; any other number is written as it is.
+    /// With another report layout: 2 to 5; any other number is written as it is.
     #[must_use]
     pub fn version(mut self, version: u32) -> Self {
         self.version = version;
@@ -233,7 +233,7 @@ impl FakeSnp {
         self
     }
 
-    /// The chip's name: 64 bytes, of which Turin uses the first 8.
+    /// The chip's name: 64 bytes, of which Turin and Venice use the first 8.
     #[must_use]
     pub fn chip_id(&self) -> [u8; 64] {
         let mut chip: [u8; 64] = derive(&self.seed, "chip");

@@ -25,7 +25,7 @@ pub enum DecodeError {
         found: usize,
     },
     /// A version whose fields are not all known here.
-    #[error("report version {found} is not supported: 2, 3 or 5 expected")]
+    #[error("report version {found} is not supported: 2 to 5 expected")]
     Version {
         /// The version of the report.
         found: u32,
@@ -40,7 +40,7 @@ pub struct Measurement(pub [u8; 48]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ReportData(pub [u8; 64]);
 
-/// The chip's name (offset 1A0h): 64 bytes, of which Turin uses 8; zero when the host masked it.
+/// The chip's name (offset 1A0h): 64 bytes, of which Turin and Venice use 8; zero when the host masked it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChipId(pub [u8; 64]);
 
@@ -147,7 +147,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Names the bytes of one report of version 2, 3 or 5.
+    /// Names the bytes of one report of version 2 to 5. Version 4 has the fields of version 3; what is new in it is that
+    /// a TCB's bytes depend on the processor.
     ///
     /// # Errors
     /// Another length or version. No value of any other field is refused here.
@@ -158,7 +159,7 @@ impl Report {
             return Err(length);
         };
         let version = Reader::new(signed).u32_le("VERSION").map_err(|_| length)?;
-        if !matches!(version, 2 | 3 | 5) {
+        if !(2..=5).contains(&version) {
             return Err(DecodeError::Version { found: version });
         }
         decode_signed(signed, version).map_err(|_| length)
@@ -291,7 +292,7 @@ mod tests {
         bytes.push(0);
         assert_eq!(Report::decode(&bytes), Err(DecodeError::Length { found: 0x4a1 }));
         assert_eq!(Report::decode(&bytes[..0x49f]), Err(DecodeError::Length { found: 0x49f }));
-        for version in [0, 1, 4, 6, 0x0200_0000] {
+        for version in [0, 1, 6, 0x0200_0000] {
             assert_eq!(
                 Report::decode(&blank(version)),
                 Err(DecodeError::Version { found: version })
@@ -307,6 +308,10 @@ mod tests {
         let report = Report::decode(&bytes).unwrap();
         assert_eq!((report.cpuid, report.launch_mitigations), (None, None));
         assert_eq!(report.reserved_set, [0x188, 0x189, 0x18a, 0x1f8]);
+        bytes[0] = 4;
+        let report = Report::decode(&bytes).unwrap();
+        assert_eq!((report.cpuid.is_some(), report.launch_mitigations), (true, None));
+        assert_eq!(report.reserved_set, [0x1f8]);
         bytes[0] = 5;
         let report = Report::decode(&bytes).unwrap();
         assert_eq!(report.cpuid, Some(Cpuid { family: 0x19, model: 0x11, stepping: 1 }));

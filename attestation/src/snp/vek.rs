@@ -133,7 +133,7 @@ impl KdsExtensions {
     pub(super) fn tcb(&self, generation: Generation) -> Result<Tcb, ExtensionError> {
         let layout = match generation {
             Generation::Milan | Generation::Genoa => EARLY_LAYOUT,
-            Generation::Turin => TURIN_LAYOUT,
+            Generation::Turin | Generation::Venice => TURIN_LAYOUT,
         };
         let mut tcb = [0; 8];
         for (byte, number) in tcb.iter_mut().zip(layout) {

@@ -30,7 +30,7 @@ proptest! {
         let mut bytes = vec![version, 0, 0, 0];
         bytes.extend(body);
         let decoded = Report::decode(&bytes);
-        prop_assert_eq!(decoded.is_ok(), matches!(version, 2 | 3 | 5));
+        prop_assert_eq!(decoded.is_ok(), (2..=5).contains(&version));
         let Ok(report) = decoded else { return Ok(()) };
         prop_assert_eq!(&report.policy.0.to_le_bytes(), &bytes[0x008..0x010]);
         prop_assert_eq!(&report.current_tcb.0, &bytes[0x038..0x040]);

@@ -195,7 +195,7 @@ fn vek(name: &str) -> Result<VekKind, PolicyError> {
     }
 }
 
-/// Hardware ids: 64 bytes, or 8 on Turin.
+/// Hardware ids: 64 bytes, or 8 from Turin.
 fn chips(field: &str, names: &[String]) -> Result<BTreeSet<Vec<u8>>, PolicyError> {
     let parsed = names.iter().map(|digits| {
         let bytes = hex::decode(digits).ok().filter(|bytes| matches!(bytes.len(), 8 | 64));
@@ -229,7 +229,7 @@ fn set<const N: usize>(field: &str, values: &[String]) -> Result<BTreeSet<[u8; N
 fn generation(field: &str, name: &str) -> Result<Generation, PolicyError> {
     let known = Generation::ALL.into_iter();
     let mut named = known.filter(|known| known.to_string().eq_ignore_ascii_case(name));
-    named.next().ok_or_else(|| bad(field, name, "\"milan\", \"genoa\" or \"turin\""))
+    named.next().ok_or_else(|| bad(field, name, "\"milan\", \"genoa\", \"turin\" or \"venice\""))
 }
 
 fn measurement((name, digits): (String, String)) -> Result<(String, Measurement), PolicyError> {
@@ -256,9 +256,9 @@ fn model(
 fn floor(generation: Generation, raw: &Tcb) -> Result<TcbComponents, PolicyError> {
     let field = format!("snp.minimum_tcb.{}.fmc", generation.to_string().to_lowercase());
     match (generation, raw.fmc) {
-        (Generation::Turin, None) => return Err(bad(field, "", "a number")),
+        (Generation::Turin | Generation::Venice, None) => return Err(bad(field, "", "a number")),
         (Generation::Milan | Generation::Genoa, Some(fmc)) => {
-            return Err(bad(field, &fmc.to_string(), "nothing, as only Turin has an FMC"));
+            return Err(bad(field, &fmc.to_string(), "nothing: an FMC is there from Turin on"));
         }
         _ => {}
     }

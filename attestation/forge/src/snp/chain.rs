@@ -19,6 +19,8 @@ pub enum Generation {
     Genoa,
     /// EPYC 9005.
     Turin,
+    /// The one after Turin.
+    Venice,
 }
 
 impl fmt::Display for Generation {
@@ -31,7 +33,7 @@ impl Generation {
     pub(super) const fn hwid_length(self) -> usize {
         match self {
             Self::Milan | Self::Genoa => 64,
-            Self::Turin => 8,
+            Self::Turin | Self::Venice => 8,
         }
     }
 
@@ -40,6 +42,7 @@ impl Generation {
             Self::Milan => [0x19, 0x01, 1],
             Self::Genoa => [0x19, 0x11, 1],
             Self::Turin => [0x1a, 0x02, 1],
+            Self::Venice => [0x1a, 0x51, 0],
         }
     }
 
@@ -47,7 +50,7 @@ impl Generation {
         match self {
             Self::Milan => [4, 0, 0, 0, 0, 0, 0x18, 0xdb],
             Self::Genoa => [10, 0, 0, 0, 0, 0, 23, 84],
-            Self::Turin => [1, 1, 1, 4, 0, 0, 0, 0x51],
+            Self::Turin | Self::Venice => [1, 1, 1, 4, 0, 0, 0, 0x51],
         }
     }
 
@@ -56,6 +59,7 @@ impl Generation {
             Self::Milan => "Milan-B0",
             Self::Genoa => "Genoa",
             Self::Turin => "Turin",
+            Self::Venice => "Venice",
         }
     }
 
@@ -65,7 +69,9 @@ impl Generation {
             Self::Milan | Self::Genoa => {
                 [(1, 0), (2, 1), (4, 2), (5, 3), (6, 4), (7, 5), (3, 6), (8, 7)]
             }
-            Self::Turin => [(9, 0), (1, 1), (2, 2), (3, 3), (5, 4), (6, 5), (7, 6), (8, 7)],
+            Self::Turin | Self::Venice => {
+                [(9, 0), (1, 1), (2, 2), (3, 3), (5, 4), (6, 5), (7, 6), (8, 7)]
+            }
         }
     }
 }
@@ -134,7 +140,8 @@ pub(super) fn vek(machine: &FakeSnp) -> CertificateSpec {
     let spki = p384_spki(&p384(&machine.seed, "vek"));
     let mut vek = spec(machine, name, &issuer, spki, signer);
     vek.serial = vec![0];
-    let struct_version = u8::from(machine.generation == Generation::Turin);
+    let struct_version =
+        u8::from(matches!(machine.generation, Generation::Turin | Generation::Venice));
     vek.add(&format!("{ARC}.1"), false, &der::integer(&[struct_version]));
     vek.add(&format!("{ARC}.2"), false, &der::element(0x16, product.as_bytes()));
     let tcb = machine.tcb_bytes();

@@ -9,6 +9,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+pub mod batch;
 pub mod binder;
 mod case;
 pub mod cbor;

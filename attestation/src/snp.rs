@@ -105,7 +105,7 @@ impl Known {
     #[must_use]
     pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
         let own = Given::default().with(endorsements);
-        Self { anchors, own, signatures: Signatures::default() }
+        Self { anchors, own, signatures: anchors::signatures() }
     }
 
     /// Verifies that a report was signed by a key that AMD certifies for one chip or one cloud provider, at the TCB
@@ -266,7 +266,7 @@ fn decode(case: &mut Case, bytes: &[u8]) -> Option<Report> {
     };
     if case.check(&checks::SNP_REPORT_LENGTH, length) {
         let version = match &decoded {
-            Err(error) => Err(Mismatch::because(*error, "2, 3 or 5")),
+            Err(error) => Err(Mismatch::because(*error, "2, 3, 4 or 5")),
             Ok(report) => Ok(report.version.to_string()),
         };
         case.check(&checks::SNP_REPORT_VERSION, version);

@@ -153,7 +153,7 @@ impl Known {
     #[must_use]
     pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
         let given = Given::decode(endorsements);
-        Self { anchors, given, chains: Chains::default(), signatures: Signatures::default() }
+        Self { anchors, given, chains: Chains::default(), signatures: anchors::signatures() }
     }
 
     /// Verifies that a quote was signed by a key that Intel's quoting enclave certified on one platform, that Intel

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::x509::Certificate;
+use crate::x509::{Certificate, Signatures};
 
 use super::tcb::Generation;
 
@@ -17,6 +17,35 @@ static PINNED: LazyLock<[(Generation, Arc<Certificate>); 3]> = LazyLock::new(|| 
         (generation, Arc::new(Certificate::decode(der).expect("AMD's roots are certificates")))
     })
 });
+
+/// AMD's authorities, ASK and ASVK of each generation, as the `sev` package ships them. That the roots signed them is
+/// checked once, by a test of this file; dates and revocation are checked for every report.
+static PUBLISHED: LazyLock<[[Arc<Certificate>; 2]; 3]> = LazyLock::new(|| {
+    let authorities: [[&[u8]; 2]; 3] = [
+        [include_bytes!("roots/ask_milan.der"), include_bytes!("roots/asvk_milan.der")],
+        [include_bytes!("roots/ask_genoa.der"), include_bytes!("roots/asvk_genoa.der")],
+        [include_bytes!("roots/ask_turin.der"), include_bytes!("roots/asvk_turin.der")],
+    ];
+    let decode =
+        |der| Arc::new(Certificate::decode(der).expect("AMD's authorities are certificates"));
+    authorities.map(|both| both.map(decode))
+});
+
+/// Each published authority, under its root.
+fn links() -> impl Iterator<Item = (&'static Arc<Certificate>, &'static Arc<Certificate>)> {
+    let roots = PINNED.iter().zip(&*PUBLISHED);
+    roots.flat_map(|((_, root), both)| both.iter().map(move |authority| (root, authority)))
+}
+
+/// The certificate of this SHA-256, where it is a root or a published authority: it need not be decoded again.
+pub(super) fn published(digest: [u8; 32]) -> Option<&'static Arc<Certificate>> {
+    links().flat_map(|(root, authority)| [root, authority]).find(|one| one.sha256 == digest)
+}
+
+/// A memory that knows AMD's published authorities.
+pub(super) fn signatures() -> Signatures {
+    Signatures::of_published(links())
+}
 
 /// Which roots anchor a chain. A value of this type always holds AMD's own; nothing can remove them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +94,7 @@ impl Anchors {
     /// The names of the roots that are trusted, for people.
     pub(super) fn shown(&self) -> String {
         let mut names: Vec<String> =
-            Generation::ALL.iter().map(|generation| format!("ARK-{generation}")).collect();
+            PINNED.iter().map(|(_, root)| root.subject.shown().to_owned()).collect();
         names.extend(
             self.simulated.map(|digest| format!("the simulated root {}", hex::encode(digest))),
         );
@@ -87,6 +116,22 @@ mod tests {
     fn the_pinned_roots_are_the_published_ones() {
         let starts = pinned_roots().map(|(_, digest)| hex::encode(&digest[..4]));
         assert_eq!(starts, ["69d063b4", "4c6598d1", "1f084161"]);
+    }
+
+    #[test]
+    fn each_root_signed_its_published_authorities() {
+        let names: Vec<_> = links().map(|(_, authority)| authority.subject.shown()).collect();
+        let expected = ["SEV-Milan", "SEV-VLEK-Milan", "SEV-Genoa", "SEV-VLEK-Genoa"];
+        assert_eq!(
+            (&names[..4], &names[4..]),
+            (&expected[..], &["SEV-Turin", "SEV-VLEK-Turin"][..])
+        );
+        for (root, authority) in links() {
+            assert_eq!(authority.verify_signature(&root.key), Ok(()));
+            assert_eq!(published(authority.sha256), Some(authority));
+            assert_eq!(published(root.sha256), Some(root));
+        }
+        assert_eq!(published([0; 32]), None);
     }
 
     #[test]

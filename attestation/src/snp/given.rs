@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::transcript::sha256;
 use crate::x509::{Certificate, Crl, KeyKind};
 
-use super::anchors::{Anchor, Anchors};
+use super::anchors::{self, Anchor, Anchors};
 use super::endorsements::Endorsements;
 use super::error::EndorsementError;
 use super::flags::SigningKey;
@@ -51,12 +51,16 @@ impl Given {
         // A host may name the same bytes many times: they are read once.
         for (index, der) in more.certificates.iter().enumerate() {
             let digest = sha256(der);
-            if given.certificates.iter().all(|known| known.sha256 != digest) {
-                let decoded = Certificate::decode(der);
-                let certificate =
-                    decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
-                given.certificates.push(Arc::new(certificate));
+            if given.certificates.iter().any(|known| known.sha256 == digest) {
+                continue;
             }
+            let decoded = match anchors::published(digest) {
+                Some(known) => Ok(Arc::clone(known)),
+                None => Certificate::decode(der).map(Arc::new),
+            };
+            let certificate =
+                decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
+            given.certificates.push(certificate);
         }
         for (index, der) in more.crls.iter().enumerate() {
             let digest = sha256(der);

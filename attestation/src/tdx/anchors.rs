@@ -2,13 +2,36 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::x509::Certificate;
+use crate::x509::{Certificate, Signatures};
 
 /// "Intel SGX Root CA" as Intel publishes it.
 static PINNED: LazyLock<Arc<Certificate>> = LazyLock::new(|| {
     let root = Certificate::decode(include_bytes!("roots/intel_sgx_root_ca.der"));
     Arc::new(root.expect("Intel's root is a certificate"))
 });
+
+/// Intel's authorities as Intel publishes them. That the root signed them is checked once, by a test of this file; dates
+/// and revocation are checked for every quote.
+static PUBLISHED: LazyLock<[Arc<Certificate>; 3]> = LazyLock::new(|| {
+    let authorities: [&[u8]; 3] = [
+        include_bytes!("roots/intel_pck_platform_ca.der"),
+        include_bytes!("roots/intel_pck_processor_ca.der"),
+        include_bytes!("roots/intel_tcb_signing.der"),
+    ];
+    authorities.map(|der| {
+        Arc::new(Certificate::decode(der).expect("Intel's authorities are certificates"))
+    })
+});
+
+/// The certificate of this SHA-256, where it is the root or a published authority: it need not be decoded again.
+pub(super) fn published(digest: [u8; 32]) -> Option<&'static Arc<Certificate>> {
+    [&*PINNED].into_iter().chain(&*PUBLISHED).find(|one| one.sha256 == digest)
+}
+
+/// A memory that knows Intel's published authorities.
+pub(super) fn signatures() -> Signatures {
+    Signatures::of_published(PUBLISHED.iter().map(|authority| (&*PINNED, authority)))
+}
 
 /// Which root anchors a chain. A value of this type always holds Intel's own; nothing can remove it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,6 +93,19 @@ pub fn pinned_root() -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_root_signed_every_published_authority() {
+        let names = PUBLISHED.each_ref().map(|authority| authority.subject.shown());
+        let expected =
+            ["Intel SGX PCK Platform CA", "Intel SGX PCK Processor CA", "Intel SGX TCB Signing"];
+        assert_eq!(names, expected);
+        for authority in &*PUBLISHED {
+            assert_eq!(authority.verify_signature(&PINNED.key), Ok(()));
+            assert_eq!(published(authority.sha256), Some(authority));
+        }
+        assert_eq!((published(PINNED.sha256), published([0; 32])), (Some(&*PINNED), None));
+    }
 
     #[test]
     fn the_pinned_root_is_the_published_one_and_signs_itself() {

@@ -8,7 +8,7 @@ use crate::time::Window;
 use crate::transcript::{Transcript, sha256};
 use crate::x509::{self, BadSignature, Certificate, Crl, PublicKey, Signed};
 
-use super::anchors::{Anchor, Anchors};
+use super::anchors::{self, Anchor, Anchors};
 use super::collateral::{Endorsements, LONGEST_DOCUMENT, SignedDocument};
 use super::error::EndorsementError;
 use super::json::{QeIdentity, QeIdentityId, TcbInfo, TcbInfoId};
@@ -121,7 +121,8 @@ impl Given {
     /// One certificate, decoded unless it is known already.
     pub(super) fn certificate(&self, der: &[u8]) -> Result<Arc<Certificate>, x509::DecodeError> {
         let digest = sha256(der);
-        match self.certificates.iter().find(|known| known.sha256 == digest) {
+        let given = self.certificates.iter().find(|known| known.sha256 == digest);
+        match given.or_else(|| anchors::published(digest)) {
             Some(known) => Ok(Arc::clone(known)),
             None => Certificate::decode(der).map(Arc::new),
         }

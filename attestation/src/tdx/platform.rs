@@ -19,7 +19,7 @@ pub(super) struct Platform {
     extensions: Option<Result<PckExtensions, ExtensionError>>,
 }
 
-impl<'a> Platform {
+impl Platform {
     pub(super) fn examine(
         case: &mut Case,
         given: &Given,

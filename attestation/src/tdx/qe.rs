@@ -18,10 +18,10 @@ pub(super) const INTEL_VENDOR_ID: [u8; 16] =
 
 /// Only Intel's quoting enclave follows the rules that are checked here.
 pub(super) fn vendor(quote: &Quote) -> Checked {
-    let (found, intel) = (hex::encode(quote.qe_vendor_id), hex::encode(INTEL_VENDOR_ID));
     if quote.qe_vendor_id == INTEL_VENDOR_ID {
         return Ok("Intel".to_owned());
     }
+    let (found, intel) = (hex::encode(quote.qe_vendor_id), hex::encode(INTEL_VENDOR_ID));
     Err(Mismatch::new(QeError::Vendor, found, intel))
 }
 
@@ -86,11 +86,11 @@ pub(super) fn attributes(quote: &Quote, identity: &QeIdentity) -> Checked {
 
 fn masked(error: QeError, found: &[u8], expected: &[u8], mask: &[u8]) -> Checked {
     let pairs = found.iter().zip(expected).zip(mask);
-    let (shown, wanted) = (hex::encode(found), hex::encode(expected));
     if pairs.into_iter().all(|((found, expected), mask)| found & mask == expected & mask) {
-        return Ok(shown);
+        return Ok(hex::encode(found));
     }
-    Err(Mismatch::new(error, shown, format!("{wanted} under {}", hex::encode(mask))))
+    let wanted = format!("{} under {}", hex::encode(expected), hex::encode(mask));
+    Err(Mismatch::new(error, hex::encode(found), wanted))
 }
 
 /// ISVSVN reaches some level.

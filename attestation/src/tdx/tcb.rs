@@ -134,10 +134,12 @@ impl Versions<'_> {
 }
 
 fn short(part: Part, has: u8, component: &Component) -> Option<Shortfall> {
+    if has >= component.svn {
+        return None;
+    }
     let named = [component.kind.as_deref(), component.category.as_deref()];
     let update = named.into_iter().flatten().collect::<Vec<_>>().join(", ");
-    let (has, needs) = (u16::from(has), u16::from(component.svn));
-    (has < needs).then_some(Shortfall { part, has, needs, update })
+    Some(Shortfall { part, has: u16::from(has), needs: u16::from(component.svn), update })
 }
 
 /// Puts levels into the order in which they are tried, highest first whatever their order in the document, as Intel's

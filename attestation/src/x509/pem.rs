@@ -72,12 +72,16 @@ pub fn canonical<'a>(label: &str, blocks: impl IntoIterator<Item = &'a [u8]>) ->
     let mut text = String::new();
     for der in blocks {
         text.push_str(&format!("-----BEGIN {label}-----\n"));
-        for (index, character) in STANDARD.encode(der).chars().enumerate() {
-            if index > 0 && index.is_multiple_of(64) {
-                text.push('\n');
-            }
-            text.push(character);
+        let encoded = STANDARD.encode(der);
+        let mut rest = encoded.as_str();
+        while let Some((line, left)) =
+            rest.split_at_checked(64).filter(|(_, left)| !left.is_empty())
+        {
+            text.push_str(line);
+            text.push('\n');
+            rest = left;
         }
+        text.push_str(rest);
         text.push_str(&format!("\n-----END {label}-----\n"));
     }
     text

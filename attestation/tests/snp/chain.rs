@@ -143,6 +143,7 @@ fn refuses_a_simulated_chain_whose_root_is_left_out() {
     let error =
         ChainError::Signature { subject: "SEV-Genoa".to_owned(), issuer: "ARK-Genoa".to_owned() };
     refuses(check_at(&evidence, &endorsements, NOW), "snp.chain.signature", error);
+    // AMD has published no root of Venice: a genuine one could be given, and would be trusted by nobody.
     let unknown = fake().authority(|ask| ask.issuer = "ARK-Venice".to_owned());
     let error = ChainError::RootUnknown { name: "ARK-Venice".to_owned() };
     refuses(check(&unknown), "snp.chain.root", error);

@@ -6,7 +6,7 @@ mod report;
 mod vectors;
 mod vek;
 
-use sealroom_attestation::snp::{Anchors, Endorsements, SnpClaims, SnpError, verify};
+use sealroom_attestation::snp::{Anchors, Endorsements, Known, SnpClaims, SnpError, verify};
 use sealroom_attestation::{Refusal, UnixTime, Verified};
 use sealroom_forge::{Fake, FakeSnp, SnpEvidence};
 
@@ -31,7 +31,24 @@ fn with_list(evidence: &SnpEvidence) -> Endorsements {
 
 fn check_at(evidence: &SnpEvidence, endorsements: &Endorsements, now: UnixTime) -> Verdict {
     let anchors = Anchors::production().danger_accept_simulated(evidence.root_sha256);
-    verify(&evidence.report, endorsements, &anchors, now)
+    let verdict = verify(&evidence.report, endorsements, &anchors, now);
+    same_whatever_was_verified_before(evidence, endorsements, &anchors, now);
+    verdict
+}
+
+/// A verdict with its whole ledger is the same from memory: at this time, and where everything has ended or not begun.
+fn same_whatever_was_verified_before(
+    evidence: &SnpEvidence,
+    endorsements: &Endorsements,
+    anchors: &Anchors,
+    now: UnixTime,
+) {
+    let known = Known::new(endorsements, anchors.clone());
+    let nothing = Endorsements::default();
+    for now in [now, now, UnixTime(u64::MAX), UnixTime(0), now] {
+        let cold = verify(&evidence.report, endorsements, anchors, now);
+        assert_eq!(known.verify(&evidence.report, &nothing, now), cold);
+    }
 }
 
 fn check(fake: &FakeSnp) -> Verdict {

@@ -12,8 +12,9 @@ use crate::{NOW, accepts, check, check_at, fake, given, refuses, with_list};
 
 #[test]
 fn accepts_every_generation_version_and_kind_of_key() {
-    for generation in [Generation::Milan, Generation::Genoa, Generation::Turin] {
-        for version in [2, 3, 5] {
+    for generation in [Generation::Milan, Generation::Genoa, Generation::Turin, Generation::Venice]
+    {
+        for version in [2, 3, 4, 5] {
             for fake in [fake(), fake().vlek(), fake().masked_chip_id()] {
                 let claims = accepts(&fake.generation(generation).version(version));
                 assert!(claims.simulated, "whatever a simulated root anchors is simulated");
@@ -59,7 +60,7 @@ fn refuses_another_length_and_another_version() {
     evidence.report.push(0);
     let found = DecodeError::Length { found: 1185 };
     refuses(check_at(&evidence, &given(&evidence), NOW), "snp.report.length", found);
-    for found in [0, 1, 4, 6] {
+    for found in [0, 1, 6] {
         refuses(
             check(&fake().version(found)),
             "snp.report.version",
@@ -166,4 +167,23 @@ fn names_evidence_by_what_was_signed_and_by_whom() {
             .sha256()
     };
     assert_eq!(name(fake()), transcript(&fake().sign()));
+}
+
+#[test]
+fn endorsements_count_the_same_whether_they_were_given_or_brought() {
+    let evidence = fake().sign();
+    let (all, anchors) = (with_list(&evidence), snp::Anchors::production());
+    let anchors = anchors.danger_accept_simulated(evidence.root_sha256);
+    let given = check_at(&evidence, &all, NOW);
+    let known = snp::Known::new(&Endorsements::default(), anchors.clone());
+    assert_eq!(known.verify(&evidence.report, &all, NOW), given);
+    let fixed =
+        Endorsements { certificates: all.certificates[1..].to_vec(), crls: all.crls.clone() };
+    let leaf = Endorsements { certificates: vec![evidence.vek.clone()], crls: Vec::new() };
+    let known = snp::Known::new(&fixed, anchors);
+    let brought = known.verify(&evidence.report, &leaf, NOW);
+    assert_eq!(brought, given);
+    known
+        .verify(&evidence.report, &Endorsements::default(), NOW)
+        .expect_err("no key is remembered");
 }

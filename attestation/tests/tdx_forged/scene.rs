@@ -1,6 +1,6 @@
 //! A verification to be: evidence, endorsements, roots and a time, and what must come of it.
 
-use sealroom_attestation::tdx::{Anchors, Endorsements, TdxClaims, TdxError, verify};
+use sealroom_attestation::tdx::{Anchors, Endorsements, Known, TdxClaims, TdxError, verify};
 use sealroom_attestation::{Refusal, UnixTime, Verified};
 use sealroom_forge::{Fake, FakeTdx, TdxEvidence};
 
@@ -62,8 +62,16 @@ impl Scene {
         self
     }
 
+    /// Verifies, and holds that a verdict with its whole ledger is the same whatever was verified before: at this time,
+    /// at a time when everything has ended, and when it had not begun.
     pub(crate) fn verify(&self) -> Verdict {
-        verify(&self.quote, &self.endorsements, &self.anchors, UnixTime(self.now))
+        let verdict = verify(&self.quote, &self.endorsements, &self.anchors, UnixTime(self.now));
+        let known = Known::new(&self.endorsements, self.anchors.clone());
+        for now in [self.now, self.now, u64::MAX, 0, self.now] {
+            let cold = verify(&self.quote, &self.endorsements, &self.anchors, UnixTime(now));
+            assert_eq!(known.verify(&self.quote, UnixTime(now)), cold);
+        }
+        verdict
     }
 }
 

@@ -136,7 +136,8 @@ async fn throughput(load: Load, arguments: &Arguments) -> Result<()> {
     }
     let rate = |runs: &[Run]| median(runs.iter().map(Run::rate));
     row(load.name, "tokens/s", "1/s", rate(&sealed), rate(&plain), load.goal, arguments)?;
-    let cost = |runs: &[Run]| median(runs.iter().map(|run| run.cpu.as_secs_f64() * 1e6 / run.tokens));
+    let cost =
+        |runs: &[Run]| median(runs.iter().map(|run| run.cpu.as_secs_f64() * 1e6 / run.tokens));
     let (ours, peer) = (cost(&sealed), cost(&plain));
     cost_row(load.name, "CPU for each token", ours, peer, arguments)?;
     pair.node.shutdown().await;
@@ -214,7 +215,13 @@ fn row(
 }
 
 /// A figure without a goal of its own.
-fn cost_row(case: &str, metric: &'static str, ours: f64, peer: f64, arguments: &Arguments) -> Result<()> {
+fn cost_row(
+    case: &str,
+    metric: &'static str,
+    ours: f64,
+    peer: f64,
+    arguments: &Arguments,
+) -> Result<()> {
     row(case, metric, "us", ours, peer, 0.0, arguments)
 }
 
@@ -289,7 +296,11 @@ async fn first_plainly(server: SocketAddr) -> Result<Duration> {
     first.context("no token")
 }
 
-async fn stream_plainly(server: SocketAddr, tokens: usize, mut each: impl FnMut(&[u8])) -> Result<()> {
+async fn stream_plainly(
+    server: SocketAddr,
+    tokens: usize,
+    mut each: impl FnMut(&[u8]),
+) -> Result<()> {
     let stream = TcpStream::connect(server).await?;
     stream.set_nodelay(true)?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;

@@ -1,6 +1,10 @@
 //! Sealroom beside its peers: one subcommand for each bench, each printing one row per measurement.
 
+#[cfg(feature = "channel")]
 mod channel;
+#[cfg(feature = "quotes")]
+mod quotes;
+#[cfg(feature = "tokens")]
 mod tokens;
 
 use clap::{Parser, Subcommand};
@@ -16,8 +20,13 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Bench {
     /// The sealed path on an engine that answers at once, beside plain HTTP.
+    #[cfg(feature = "channel")]
     Channel(channel::Arguments),
+    /// Verification of real quotes, beside `dcap-qvl` and `sev`.
+    #[cfg(feature = "quotes")]
+    Quotes(quotes::Arguments),
     /// Token ids and greedy answers of the default model, beside llama.cpp.
+    #[cfg(feature = "tokens")]
     Tokens(tokens::Arguments),
 }
 
@@ -54,7 +63,11 @@ impl Row {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
+        #[cfg(feature = "channel")]
         Bench::Channel(arguments) => channel::run(&arguments),
+        #[cfg(feature = "quotes")]
+        Bench::Quotes(arguments) => quotes::run(&arguments),
+        #[cfg(feature = "tokens")]
         Bench::Tokens(arguments) => tokens::run(&arguments),
     }
 }

@@ -45,7 +45,7 @@ fn same_whatever_was_verified_before(
 ) {
     let known = Known::new(endorsements, anchors.clone());
     let nothing = Endorsements::default();
-    for now in [now, now, UnixTime(u64::MAX), UnixTime(0), now] {
+    for now in [now, now, UnixTime(u64::MAX)] {
         let cold = verify(&evidence.report, endorsements, anchors, now);
         assert_eq!(known.verify(&evidence.report, &nothing, now), cold);
     }

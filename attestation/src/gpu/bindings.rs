@@ -133,16 +133,16 @@ pub(super) fn serial(chain: &Chain<'_>, class: GpuClass) -> Checked {
 /// The leaf's device info is about this chip: "NVIDIA", the chip, and a serial number.
 pub(super) fn device_info(chain: &Chain<'_>, info: Option<&str>) -> Checked {
     let expected = format!("NVIDIA:{}:", identity::chip(&chain.identity).unwrap_or_default());
-    let found = info.unwrap_or("(not readable)");
-    let serial = found.strip_prefix(&expected).unwrap_or_default();
+    let serial = info.and_then(|info| info.strip_prefix(&expected)).unwrap_or_default();
     if !serial.is_empty() && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(found.to_owned());
+        return Ok(format!("{expected}{serial}"));
     }
-    let error = ChainError::Device { found: shown(found), expected: expected.clone() };
+    let found = info.map_or_else(|| "(not readable)".to_owned(), shown);
+    let error = ChainError::Device { found, expected: expected.clone() };
     Err(Mismatch::because(error, expected))
 }
 
-/// Text of a certificate that is not known to be harmless.
+/// The start of a text that is not known to be harmless.
 fn shown(text: &str) -> String {
     let harmless = |c: char| if c.is_ascii_graphic() { c } else { '\u{fffd}' };
     text.chars().take(80).map(harmless).collect()

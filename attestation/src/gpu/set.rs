@@ -82,7 +82,8 @@ pub fn verify_set(
     let whole = parts.len();
     let members: Vec<_> = parts.into_iter().filter_map(|part| closed(part, &mut all)).collect();
     let complete = members.len() == whole;
-    topology::examine(&mut all, complete.then_some(&members));
+    let known = complete && members.iter().all(Member::is_known);
+    topology::examine(&mut all, known.then_some(&members));
     let devices = members.into_iter().map(|member| member.claims).collect();
     all.conclude(GpuSet::new(devices), complete).map_err(Box::new)
 }

@@ -24,6 +24,11 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// Its certificates say who it is.
+    pub(super) fn is_known(&self) -> bool {
+        self.pdi().is_some()
+    }
+
     fn is_switch(&self) -> bool {
         self.claims.report.class == GpuClass::Ls10
     }

@@ -77,6 +77,19 @@ impl<E> Case<E> {
         checks.iter().for_each(|check| self.ledger.not_given(check, reason));
     }
 
+    /// Takes over another verification's rows, each under the name of what they are about, and its first reason.
+    pub(crate) fn append_as(&mut self, subject: &str, ledger: Ledger, error: Option<E>) {
+        self.ledger.append_as(subject, ledger);
+        if let Some(error) = error {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// The rows, and the first reason against, for a verification of which this one is a part.
+    pub(crate) fn into_parts(self) -> (Ledger, Option<E>) {
+        (self.ledger, self.error)
+    }
+
     /// What was not reached is said to be missing.
     pub(crate) fn stopped_before(&mut self, checks: &[&'static Check]) {
         self.ledger.stopped_before(checks);

@@ -427,6 +427,80 @@ checks! {
     TDX_EVENT_LOG = "tdx.event_log",
         "a log that does not replay to the registers tells a story that did not happen",
         "collect quote and log together";
+    // GPU: reports and certificates, in the order in which their checks run.
+    GPU_REPORT_ENCODING = "gpu.report.encoding",
+        "bytes that nobody signed would travel with the report, or fields would be read at the wrong places",
+        "pass the report as the driver returned it, and nothing behind it; if the device is new, update the verifier";
+    GPU_NONCE = "gpu.nonce",
+        "a recorded report looks like a new one to whoever sent no nonce",
+        "collect the report again with the nonce that the verifier expects";
+    GPU_CHAIN_PRESENT = "gpu.chain.present",
+        "without the device's certificates nobody knows whose signature it is",
+        "add the attestation certificate chain that the driver returns beside the report";
+    GPU_CHAIN_ENCODING = "gpu.chain.encoding",
+        "certificates that two readers understand differently prove nothing",
+        "pass the chain as the driver returned it: five certificates in PEM, the device's own first";
+    GPU_CHAIN_ROOT = "gpu.chain.root",
+        "anybody can make a root that calls itself NVIDIA's",
+        "collect evidence from genuine hardware; a simulated root must be accepted by its digest, on purpose";
+    GPU_CHAIN_NAMES = "gpu.chain.names",
+        "a certificate for another purpose would lend its trust to this device",
+        "collect report and certificates from the same device, in one go";
+    GPU_CHAIN_CLASS = "gpu.chain.class",
+        "a report read by another architecture's rules says something else",
+        "name the architecture of the device that made the report";
+    GPU_CHAIN_KEYS = "gpu.chain.keys",
+        "a key of another kind was not made by NVIDIA's hardware",
+        "collect report and certificates from the same device, in one go";
+    GPU_CHAIN_CONSTRAINTS = "gpu.chain.constraints",
+        "a key that may not sign certificates would make more of itself",
+        "collect the certificates from the device again";
+    GPU_CHAIN_VALIDITY = "gpu.chain.validity",
+        "NVIDIA vouches for its certificates only between these dates",
+        "check the time that was given";
+    GPU_CHAIN_IDENTITY = "gpu.chain.identity",
+        "the device's own number ties it to its neighbours; another kind of device has another",
+        "collect report and certificates from the same device, in one go";
+    GPU_CHAIN_DEVICE = "gpu.chain.device",
+        "the attestation key would be said to live in another device",
+        "collect report and certificates from the same device, in one go";
+    GPU_FWID = "gpu.fwid",
+        "the key that signs would belong to other firmware than the report names",
+        "collect report and certificates from the same device after the same start";
+    GPU_SWITCH_PDI = "gpu.switch.pdi",
+        "a switch could report under another one's number",
+        "collect report and certificates from the same switch, in one go";
+    GPU_CHAIN_SIGNATURE = "gpu.chain.signature",
+        "a certificate that NVIDIA did not sign was made by somebody else",
+        "collect report and certificates from the same device, in one go";
+    GPU_REPORT_SIGNATURE = "gpu.report.signature",
+        "a GPU that did not sign its report may show every prompt to its host",
+        "collect report and certificates from the same device, in one go";
+    // GPU: several devices that serve one node.
+    GPU_TOPOLOGY_COUNT = "gpu.topology.count",
+        "a device that nobody shows may be anything",
+        "collect evidence of every GPU and every switch: with switches eight GPUs and four switches";
+    GPU_TOPOLOGY_UNIQUE = "gpu.topology.unique",
+        "one genuine device could stand for several",
+        "collect evidence of each device once";
+    GPU_TOPOLOGY_ARCHITECTURE = "gpu.topology.architecture",
+        "devices of different architectures protect the links between them differently or not at all",
+        "use GPUs of one architecture, and switches only where they belong";
+    GPU_TOPOLOGY_NONCE = "gpu.topology.nonce",
+        "reports of different times may be of different machines",
+        "collect all reports with one nonce";
+    GPU_TOPOLOGY_MODE = "gpu.topology.mode",
+        "a GPU in another mode leaves the links to it unprotected",
+        "put every GPU in the same confidential mode and start again";
+    GPU_TOPOLOGY_PPCIE = "gpu.topology.ppcie",
+        "GPUs that are joined in the clear need attested switches, and switches need GPUs that expect them",
+        "switch protected PCIe on for every GPU behind switches, and collect evidence of the switches";
+    GPU_TOPOLOGY_SWITCHES = "gpu.topology.switches",
+        "a switch that nobody attested would see what passes between the GPUs",
+        "collect evidence of exactly the switches that the GPUs are connected to";
+    GPU_TOPOLOGY_GPUS = "gpu.topology.gpus",
+        "a GPU that nobody attested could take part behind the switches",
+        "collect evidence of exactly the GPUs that the switches are connected to";
     // Sizes, encodings and bindings of the bundle: WIRE section 6, in the order in which they run.
     BUNDLE_ENCODING = "bundle.encoding",
         "bytes that two readers understand differently prove two things",
@@ -467,9 +541,6 @@ checks! {
     REPORT_DATA = "report_data",
         "the chip would have signed something else than this statement",
         "collect a report over this statement";
-    GPU_REPORT_SIGNATURE = "gpu.report.signature",
-        "a GPU that did not sign its report may show every prompt to its host",
-        "use a verifier that knows this GPU, or a node that answers without one";
 
     // Policy on a node: what a relying party accepts.
     POLICY_FRESHNESS = "policy.freshness",

@@ -20,6 +20,8 @@ pub enum Outcome {
 pub struct Finding {
     /// Which check, with its reason and its remedy.
     pub check: &'static Check,
+    /// Which of several devices it is about; `None` where there is one, or where it is about all of them.
+    pub subject: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// What was found, for people. Never text of a user.
@@ -99,6 +101,12 @@ impl Ledger {
         self.findings.extend(other.findings);
     }
 
+    /// Appends another ledger's rows, which are about `subject`, one of several devices.
+    pub fn append_as(&mut self, subject: &str, other: Self) {
+        let named = |row: Finding| Finding { subject: Some(subject.to_owned()), ..row };
+        self.findings.extend(other.findings.into_iter().map(named));
+    }
+
     /// The rows that failed.
     pub fn failed(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.outcome == Outcome::Fail)
@@ -117,7 +125,7 @@ impl Ledger {
     }
 
     fn record(&mut self, check: &'static Check, outcome: Outcome, found: String, expected: String) {
-        self.findings.push(Finding { check, outcome, found, expected });
+        self.findings.push(Finding { check, subject: None, outcome, found, expected });
     }
 }
 
@@ -172,6 +180,16 @@ mod tests {
         let outcomes: Vec<_> = ledger.findings().iter().map(|finding| finding.outcome).collect();
         assert_eq!(outcomes, [Outcome::Pass, Outcome::Missing]);
         assert!(ledger.has_missing() && !ledger.has_failed());
+    }
+
+    #[test]
+    fn rows_about_one_of_several_devices_name_it() {
+        let (mut all, mut one) = (Ledger::new(), Ledger::new());
+        one.pass(&checks::GPU_REPORT_SIGNATURE, "by its key");
+        all.append(one.clone());
+        all.append_as("GPU 1", one);
+        let subjects: Vec<_> = all.findings().iter().map(|row| row.subject.as_deref()).collect();
+        assert_eq!(subjects, [None, Some("GPU 1")]);
     }
 
     #[test]

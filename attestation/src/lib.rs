@@ -19,6 +19,7 @@ pub mod digests;
 pub mod endorsements;
 pub mod endpoints;
 pub mod evidence;
+pub mod gpu;
 pub mod manifest;
 mod memory;
 pub mod node;

@@ -1,0 +1,142 @@
+//! NVIDIA GPUs and NVSwitches: was this report genuinely signed by NVIDIA's hardware, and do several devices belong
+//! together? What they say is the policy's business.
+//!
+//! A report proves nothing about the machine that it stands in: what ties it to a CPU is the measured guest that asked
+//! for it (wire specification, section 3). The formats are SPDM 1.1 (DMTF DSP0274), TCG DICE, and those that NVIDIA's
+//! open-source verifiers and kernel driver show.
+
+mod anchors;
+mod bindings;
+mod chain;
+mod claims;
+mod device;
+mod endorsements;
+mod error;
+mod fields;
+mod fwid;
+mod identity;
+mod opaque;
+mod report;
+mod set;
+mod spdm;
+mod topology;
+
+use crate::case;
+use crate::checks::{self, Check};
+use crate::claims::{Refusal, Verified};
+use crate::evidence::{GpuClass, GpuEntry};
+use crate::time::UnixTime;
+
+use chain::Presented;
+use device::{Device, Proven};
+
+pub use anchors::{Anchors, pinned_device_root};
+pub use chain::LONGEST_CHAIN;
+pub use claims::{Challenge, GpuClaims, GpuSet, Identity};
+pub use endorsements::Endorsements;
+pub use error::{ChainError, GpuError, ReportError, SetError, TopologyError};
+pub use fields::{Device as DeviceFields, Fields, Gpu, Mode, Pdi, Switch, Toggle};
+pub use fwid::FwidError;
+pub use opaque::OpaqueError;
+pub use report::{Report, entry_from_files, report_from_file};
+pub use set::{MOST_DEVICES, TOPOLOGY, verify_set};
+pub use spdm::{DecodeError, LONGEST_REPORT};
+
+type Case = case::Case<GpuError>;
+type Checked = case::Checked<GpuError>;
+type Mismatch = case::Mismatch<GpuError>;
+
+/// The checks that every device needs.
+pub const NEEDED: &[&Check] = &[
+    &checks::GPU_REPORT_ENCODING,
+    &checks::GPU_NONCE,
+    &checks::GPU_CHAIN_PRESENT,
+    &checks::GPU_CHAIN_ENCODING,
+    &checks::GPU_CHAIN_ROOT,
+    &checks::GPU_CHAIN_NAMES,
+    &checks::GPU_CHAIN_CLASS,
+    &checks::GPU_CHAIN_KEYS,
+    &checks::GPU_CHAIN_CONSTRAINTS,
+    &checks::GPU_CHAIN_VALIDITY,
+    &checks::GPU_CHAIN_IDENTITY,
+    &checks::GPU_CHAIN_DEVICE,
+    &checks::GPU_FWID,
+    &checks::GPU_CHAIN_SIGNATURE,
+    &checks::GPU_REPORT_SIGNATURE,
+];
+/// The checks that a switch needs beside them.
+pub const NEEDED_SWITCH: &[&Check] = &[&checks::GPU_SWITCH_PDI];
+
+/// Every check of such a device that has no row yet is said to be missing.
+fn stopped(case: &mut Case, class: GpuClass) {
+    case.stopped_before(NEEDED);
+    if class == GpuClass::Ls10 {
+        case.stopped_before(NEEDED_SWITCH);
+    }
+}
+
+/// Verifies that a report was signed by the attestation key of one device that NVIDIA certifies, and that all of it
+/// counts at `now`.
+///
+/// The caller has established nothing: every byte may be an attacker's. The caller must still appraise the claims, and
+/// must know why the report is of a device that belongs to the CPU in question. Without a nonce the report may be of
+/// any time, and the claims say so.
+///
+/// # Errors
+/// The first reason against, every check that ran and those that did not, and what the report claims.
+///
+/// ```
+/// use sealroom_attestation::UnixTime;
+/// use sealroom_attestation::evidence::{GpuClass, GpuEntry};
+/// use sealroom_attestation::gpu::{Anchors, DecodeError, Endorsements, verify};
+/// let (none, root) = (Endorsements::default(), Anchors::production());
+/// let entry = GpuEntry { class: GpuClass::Hopper, report: vec![9; 100], chain: Vec::new() };
+/// let refusal = verify(&entry, &none, &root, None, UnixTime(0)).unwrap_err();
+/// assert_eq!(refusal.error, DecodeError::Version { message: "request", found: 9 }.into());
+/// ```
+pub fn verify(
+    entry: &GpuEntry,
+    endorsements: &Endorsements,
+    anchors: &Anchors,
+    nonce: Option<&[u8; 32]>,
+    now: UnixTime,
+) -> Result<Verified<GpuClaims>, Box<Refusal<GpuError, GpuClaims>>> {
+    let mut case = Case::new(|missing| GpuError::Undecided { missing });
+    let presented = Presented::read(&entry.chain);
+
+    // 1 to 5. Everything that costs no signature.
+    let device = examine(&mut case, entry, &presented, (endorsements, anchors), nonce, now);
+    let Some(device) = device else { return case.refuse().map_err(Box::new) };
+
+    // 6. The signatures, from the root down; after the first that does not verify there is no more work.
+    device.signatures(&mut case, &mut Proven::default());
+
+    let claims = device.claims();
+    let whole = claims.identity.is_some();
+    case.conclude(claims, whole).map_err(Box::new)
+}
+
+fn examine<'a>(
+    case: &mut Case,
+    entry: &GpuEntry,
+    presented: &'a Presented,
+    (endorsements, anchors): (&Endorsements, &Anchors),
+    nonce: Option<&[u8; 32]>,
+    now: UnixTime,
+) -> Option<Device<'a>> {
+    // 1. The bytes are one report of this kind of device.
+    let report = device::decode(case, entry)?;
+
+    // 2. It answers this verifier, when the verifier asked.
+    let challenge = device::challenge(case, &report, nonce);
+
+    // 3. The device's certificates and their chain, to a root that is pinned, by names, rights and dates.
+    let device = Device::examine(case, report, presented, anchors, (challenge, now));
+
+    // 4. What report and certificates both say: chip, firmware, a switch's own number.
+    device.compare(case);
+
+    // 5. Reference values, revocation and tokens: not read by this version.
+    let Endorsements { rims: _, ocsp: _, tokens: _ } = endorsements;
+    Some(device)
+}

@@ -1,0 +1,122 @@
+//! All devices of one node together.
+
+use crate::case;
+use crate::checks::{self, Check};
+use crate::claims::{Refusal, Verified};
+use crate::evidence::{GpuClass, GpuEntry};
+use crate::time::UnixTime;
+
+use super::anchors::Anchors;
+use super::chain::Presented;
+use super::claims::GpuSet;
+use super::device::{Device, Proven};
+use super::endorsements::Endorsements;
+use super::error::{GpuError, SetError};
+use super::topology::{self, Member};
+use super::{Case, examine, stopped};
+
+/// More devices than one bundle has: work before the first signature is bounded.
+pub const MOST_DEVICES: usize = 32;
+
+/// The checks that every set of devices needs beside those of each device.
+pub const TOPOLOGY: &[&Check] = &[
+    &checks::GPU_TOPOLOGY_COUNT,
+    &checks::GPU_TOPOLOGY_UNIQUE,
+    &checks::GPU_TOPOLOGY_ARCHITECTURE,
+    &checks::GPU_TOPOLOGY_NONCE,
+    &checks::GPU_TOPOLOGY_MODE,
+    &checks::GPU_TOPOLOGY_PPCIE,
+    &checks::GPU_TOPOLOGY_SWITCHES,
+    &checks::GPU_TOPOLOGY_GPUS,
+];
+
+/// One device, with the ledger of its own checks.
+struct Part<'a> {
+    label: String,
+    class: GpuClass,
+    case: Case,
+    device: Option<Device<'a>>,
+}
+
+/// Verifies each device as [`super::verify`] does, and that they belong together: each there once, all for one nonce,
+/// of one architecture and mode, and with switches exactly the GPUs and switches that name each other. Every row about
+/// one device names it.
+///
+/// The caller has established nothing, and must still appraise the claims: which architecture and how many devices are
+/// wanted, and why they belong to the CPU in question.
+///
+/// # Errors
+/// The first reason against, every check that ran and those that did not, and what the devices claim.
+pub fn verify_set(
+    entries: &[GpuEntry],
+    endorsements: &Endorsements,
+    anchors: &Anchors,
+    nonce: Option<&[u8; 32]>,
+    now: UnixTime,
+) -> Result<Verified<GpuSet>, Box<Refusal<SetError, GpuSet>>> {
+    let mut all = case::Case::new(|missing| SetError::Undecided { missing });
+
+    // 1. A number of devices that can stand together, before any of them costs work.
+    if !all.check(&checks::GPU_TOPOLOGY_COUNT, topology::count(entries)) {
+        all.stopped_before(TOPOLOGY);
+        return all.refuse().map_err(Box::new);
+    }
+
+    // 2. Each device, but for signatures.
+    let presented: Vec<_> = entries.iter().map(|entry| Presented::read(&entry.chain)).collect();
+    let with = (endorsements, anchors);
+    let mut parts: Vec<_> = labels(entries)
+        .zip(entries.iter().zip(&presented))
+        .map(|(label, (entry, presented))| {
+            let mut case = Case::new(|missing| GpuError::Undecided { missing });
+            let device = examine(&mut case, entry, presented, with, nonce, now);
+            Part { label, class: entry.class, case, device }
+        })
+        .collect();
+
+    // 3. Each device's signatures; after the first that does not verify there is no more work. Shared authorities are
+    //    verified once.
+    signatures(&mut parts);
+
+    // 4. The devices are different ones that belong together.
+    let whole = parts.len();
+    let members: Vec<_> = parts.into_iter().filter_map(|part| closed(part, &mut all)).collect();
+    let complete = members.len() == whole;
+    let known = complete && members.iter().all(Member::is_known);
+    topology::examine(&mut all, known.then_some(&members));
+    let devices = members.into_iter().map(|member| member.claims).collect();
+    all.conclude(GpuSet::new(devices), complete).map_err(Box::new)
+}
+
+/// "GPU 0" and so on, "switch 0" and so on, by what each entry says it is.
+fn labels(entries: &[GpuEntry]) -> impl Iterator<Item = String> {
+    let (mut gpus, mut switches) = (0_u32.., 0_u32..);
+    entries.iter().map(move |entry| {
+        let (word, numbers) = match entry.class {
+            GpuClass::Hopper | GpuClass::Blackwell => ("GPU", &mut gpus),
+            GpuClass::Ls10 => ("switch", &mut switches),
+        };
+        format!("{word} {}", numbers.next().unwrap_or_default())
+    })
+}
+
+fn signatures(parts: &mut [Part<'_>]) {
+    let mut proven = Proven::default();
+    let mut hold = true;
+    for Part { class, case, device, .. } in parts {
+        match device {
+            Some(device) if hold => hold = device.signatures(case, &mut proven),
+            _ => stopped(case, *class),
+        }
+    }
+}
+
+/// The device's rows join the others under its label, and its first reason with them.
+fn closed(part: Part<'_>, all: &mut case::Case<SetError>) -> Option<Member> {
+    let Part { label, case, device, .. } = part;
+    let (ledger, error) = case.into_parts();
+    let error =
+        error.map(|reason| SetError::Device { device: label.clone(), reason: Box::new(reason) });
+    all.append_as(&label, ledger, error);
+    device.map(|device| Member { label, claims: device.claims() })
+}

@@ -123,7 +123,7 @@ fn examine<'a>(
     (endorsements, anchors): (&Endorsements, &Anchors),
     nonce: Option<&[u8; 32]>,
     now: UnixTime,
-) -> Option<Device<'a>> {
+) -> Option<Device> {
     // 1. The bytes are one report of this kind of device.
     let report = device::decode(case, entry)?;
 

@@ -1,10 +1,14 @@
 //! The root that is trusted, pinned byte for byte.
 
-use crate::transcript::sha256;
+use std::sync::LazyLock;
+
 use crate::x509::Certificate;
 
 /// "NVIDIA Device Identity CA" as NVIDIA's verifiers carry it.
-const DEVICE: &[u8] = include_bytes!("roots/nvidia_device_identity_ca.der");
+static DEVICE: LazyLock<Certificate> = LazyLock::new(|| {
+    let root = Certificate::decode(include_bytes!("roots/nvidia_device_identity_ca.der"));
+    root.expect("NVIDIA's root is a certificate")
+});
 
 /// Which root anchors a chain. A value of this type always holds NVIDIA's own; nothing can remove it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,8 +18,8 @@ pub struct Anchors {
 
 /// A root that anchors a chain.
 #[derive(Clone, Debug)]
-pub(super) struct Anchor<'a> {
-    pub(super) root: Certificate<'a>,
+pub(super) struct Anchor {
+    pub(super) root: Certificate,
     pub(super) simulated: bool,
 }
 
@@ -34,12 +38,11 @@ impl Anchors {
     }
 
     /// The anchor of a device's chain that a given root is, if it is trusted. NVIDIA's own is the pinned copy.
-    pub(super) fn device<'a>(&self, root: &Certificate<'a>) -> Option<Anchor<'a>> {
-        if root.der == DEVICE {
-            let root = Certificate::decode(DEVICE).ok()?;
-            return Some(Anchor { root, simulated: false });
+    pub(super) fn device(&self, root: &Certificate) -> Option<Anchor> {
+        if root.sha256 == DEVICE.sha256 {
+            return Some(Anchor { root: DEVICE.clone(), simulated: false });
         }
-        let simulated = self.simulated == Some(root.sha256());
+        let simulated = self.simulated == Some(root.sha256);
         simulated.then(|| Anchor { root: root.clone(), simulated })
     }
 
@@ -57,7 +60,7 @@ impl Anchors {
 /// SHA-256 of the pinned root of devices, for documentation and reports.
 #[must_use]
 pub fn pinned_device_root() -> [u8; 32] {
-    sha256(DEVICE)
+    DEVICE.sha256
 }
 
 #[cfg(test)]
@@ -67,11 +70,11 @@ mod tests {
     #[test]
     fn the_pinned_root_is_the_published_one_and_signs_itself() {
         assert_eq!(hex::encode(pinned_device_root()).get(..8), Some("102bf659"));
-        let root = Certificate::decode(DEVICE).unwrap();
+        let root = &*DEVICE;
         assert_eq!(root.verify_signature(&root.key), Ok(()));
         assert_eq!(root.may_sign(3), Ok(()));
-        assert!(Anchors::production().device(&root).is_some_and(|anchor| !anchor.simulated));
+        assert!(Anchors::production().device(root).is_some_and(|anchor| !anchor.simulated));
         let simulated = Anchors::production().danger_accept_simulated([7; 32]);
-        assert!(simulated.device(&root).is_some_and(|anchor| !anchor.simulated));
+        assert!(simulated.device(root).is_some_and(|anchor| !anchor.simulated));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::evidence::GpuClass;
 use crate::time::{UnixTime, Window};
+use crate::transcript::sha256;
 use crate::x509::{Algorithm, Certificate, KeyKind};
 
 use super::anchors::Anchor;
@@ -14,8 +15,8 @@ use super::{Checked, Mismatch, identity};
 const KEY_USAGE: &str = "2.5.29.15";
 
 /// The chain ends at a root that is pinned.
-pub(super) fn root(root: &Certificate<'_>, anchor: Option<&Anchor<'_>>, trusted: &str) -> Checked {
-    let (name, sha256) = (root.subject.shown().to_owned(), root.sha256());
+pub(super) fn root(root: &Certificate, anchor: Option<&Anchor>, trusted: &str) -> Checked {
+    let (name, sha256) = (root.subject.shown().to_owned(), root.sha256);
     let found = format!("{name} {}", hex::encode(sha256));
     match anchor {
         Some(_) => Ok(found),
@@ -24,7 +25,7 @@ pub(super) fn root(root: &Certificate<'_>, anchor: Option<&Anchor<'_>>, trusted:
 }
 
 /// Each names the next as its issuer, and the common names are those of one device's chain.
-pub(super) fn names(chain: &Chain<'_>) -> Checked {
+pub(super) fn names(chain: &Chain) -> Checked {
     for (below, above) in chain.pairs() {
         if below.issuer.der != above.subject.der {
             let [subject, issuer] =
@@ -42,7 +43,7 @@ pub(super) fn names(chain: &Chain<'_>) -> Checked {
     Ok(chain.links().map(|link| link.subject.shown()).join(" < "))
 }
 
-fn named(one: &Certificate<'_>, begin: &str, end: &str) -> Result<(), Mismatch> {
+fn named(one: &Certificate, begin: &str, end: &str) -> Result<(), Mismatch> {
     let found = one.subject.shown();
     let rest = found.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
     if rest.is_some_and(|rest| !rest.is_empty()) {
@@ -53,7 +54,7 @@ fn named(one: &Certificate<'_>, begin: &str, end: &str) -> Result<(), Mismatch> 
 }
 
 /// The certificates are of the kind of device by whose rules the report was read.
-pub(super) fn class(chain: &Chain<'_>, expected: GpuClass) -> Checked {
+pub(super) fn class(chain: &Chain, expected: GpuClass) -> Checked {
     let chip = identity::chip(&chain.identity).unwrap_or("(no single common name)");
     if identity::class(chain) == Some(expected) {
         return Ok(format!("{chip} is {expected:?}"));
@@ -63,7 +64,7 @@ pub(super) fn class(chain: &Chain<'_>, expected: GpuClass) -> Checked {
 }
 
 /// Every key is on P-384, and every certificate is signed with SHA-384.
-pub(super) fn keys(chain: &Chain<'_>) -> Checked {
+pub(super) fn keys(chain: &Chain) -> Checked {
     for one in chain.links() {
         if one.key.kind != KeyKind::P384 || one.algorithm != Algorithm::EcdsaSha384 {
             let name = one.subject.shown().to_owned();
@@ -75,7 +76,7 @@ pub(super) fn keys(chain: &Chain<'_>) -> Checked {
 }
 
 /// What each may sign, by basicConstraints and keyUsage. That the leaf is no authority was seen when it was decoded.
-pub(super) fn constraints(chain: &Chain<'_>) -> Checked {
+pub(super) fn constraints(chain: &Chain) -> Checked {
     if !signs(&chain.leaf) {
         let name = chain.leaf.subject.shown().to_owned();
         return Err(Mismatch::because(ChainError::Usage { name }, "digitalSignature"));
@@ -91,13 +92,13 @@ pub(super) fn constraints(chain: &Chain<'_>) -> Checked {
 }
 
 /// keyUsage has its first bit, digitalSignature (RFC 5280 §4.2.1.3).
-fn signs(leaf: &Certificate<'_>) -> bool {
-    let usage = leaf.extension(KEY_USAGE).map(|extension| extension.value);
+fn signs(leaf: &Certificate) -> bool {
+    let usage = leaf.extension(KEY_USAGE).map(|extension| extension.value.as_slice());
     matches!(usage, Some([3, _, _, bits, ..]) if bits & 0x80 != 0)
 }
 
 /// Each counts at this time, both ends included.
-pub(super) fn validity(chain: &Chain<'_>, now: UnixTime) -> Checked {
+pub(super) fn validity(chain: &Chain, now: UnixTime) -> Checked {
     for one in chain.links() {
         let window = one.validity;
         if !window.contains(now) {
@@ -109,17 +110,17 @@ pub(super) fn validity(chain: &Chain<'_>, now: UnixTime) -> Checked {
 }
 
 /// When all of them count.
-pub(super) fn window(chain: &Chain<'_>) -> Window {
+pub(super) fn window(chain: &Chain) -> Window {
     let windows = chain.links().map(|link| link.validity);
     windows.into_iter().fold(Window::ALWAYS, |all, window| all.intersect(&window))
 }
 
 /// The identity key's serial number is the kind of device and the device's own number.
-pub(super) fn serial(chain: &Chain<'_>, class: GpuClass) -> Checked {
+pub(super) fn serial(chain: &Chain, class: GpuClass) -> Checked {
     match identity::pdi(&chain.identity, class) {
         Some(pdi) => Ok(format!("{class:?} {pdi}")),
         None => {
-            let serial = hex::encode(chain.identity.serial);
+            let serial = hex::encode(&chain.identity.serial);
             let expected = format!("{:02x} and eight bytes", identity::class_byte(class));
             Err(Mismatch::new(
                 ChainError::Serial { serial: serial.clone(), class },
@@ -131,7 +132,7 @@ pub(super) fn serial(chain: &Chain<'_>, class: GpuClass) -> Checked {
 }
 
 /// The leaf's device info is about this chip: "NVIDIA", the chip, and a serial number.
-pub(super) fn device_info(chain: &Chain<'_>, info: Option<&str>) -> Checked {
+pub(super) fn device_info(chain: &Chain, info: Option<&str>) -> Checked {
     let expected = format!("NVIDIA:{}:", identity::chip(&chain.identity).unwrap_or_default());
     let serial = info.and_then(|info| info.strip_prefix(&expected)).unwrap_or_default();
     if !serial.is_empty() && serial.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -151,12 +152,12 @@ fn shown(text: &str) -> String {
 /// The attestation key belongs to the firmware that the report names, and to this device.
 pub(super) fn fwid(
     report: &Report,
-    chain: &Chain<'_>,
+    chain: &Chain,
     firmware: Result<Option<Firmware<'_>>, FwidError>,
 ) -> Checked {
     let refused = |error: FwidError| Mismatch::because(error, "the report's firmware");
     let firmware = firmware.map_err(refused)?.ok_or_else(|| refused(FwidError::Missing))?;
-    if firmware.device_key.is_some_and(|key| key != chain.identity.key.spki) {
+    if firmware.device_key.is_some_and(|key| sha256(key) != chain.identity.key.sha256) {
         return Err(Mismatch::because(FwidError::DeviceKey, "the identity key above"));
     }
     let (found, expected) = (hex::encode(firmware.fwid), report.fields.fwid);
@@ -168,7 +169,7 @@ pub(super) fn fwid(
 }
 
 /// A switch names itself as its certificate does.
-pub(super) fn switch_pdi(report: &Report, chain: &Chain<'_>) -> Option<Checked> {
+pub(super) fn switch_pdi(report: &Report, chain: &Chain) -> Option<Checked> {
     let found = report.fields.switch()?.pdi;
     let expected = identity::pdi(&chain.identity, report.class)?;
     Some(if found == expected {

@@ -20,17 +20,17 @@ pub(super) struct Presented {
 
 /// A decoded chain, from the device's attestation key up.
 #[derive(Clone, Debug)]
-pub(super) struct Chain<'a> {
+pub(super) struct Chain {
     /// The key that signs reports: made by the firmware that it is bound to.
-    pub(super) leaf: Certificate<'a>,
+    pub(super) leaf: Certificate,
     /// The device's own key, burnt in.
-    pub(super) identity: Certificate<'a>,
+    pub(super) identity: Certificate,
     /// Who certified the device when it was made.
-    pub(super) provisioner: Certificate<'a>,
+    pub(super) provisioner: Certificate,
     /// The authority for its family.
-    pub(super) family: Certificate<'a>,
+    pub(super) family: Certificate,
     /// What the chain ends in, trusted or not.
-    pub(super) root: Certificate<'a>,
+    pub(super) root: Certificate,
 }
 
 impl Presented {
@@ -47,7 +47,7 @@ impl Presented {
     }
 
     /// The decoded chain, or why there is none.
-    pub(super) fn decode(&self) -> Result<Chain<'_>, ChainError> {
+    pub(super) fn decode(&self) -> Result<Chain, ChainError> {
         if let Some(problem) = &self.problem {
             return Err(problem.clone());
         }
@@ -56,9 +56,9 @@ impl Presented {
             let certificate = Certificate::decode(der);
             chain.push(certificate.map_err(|reason| ChainError::Certificate { index, reason })?);
         }
-        let chain: [Certificate<'_>; CHAIN] =
+        let chain: [Certificate; CHAIN] =
             chain.try_into().map_err(|chain: Vec<_>| ChainError::Length { found: chain.len() })?;
-        let kind = |one: &Certificate<'_>| (one.authority.is_some(), one.is_self_issued());
+        let kind = |one: &Certificate| (one.authority.is_some(), one.is_self_issued());
         if !kinds_are_in_order(chain.each_ref().map(kind)) {
             return Err(ChainError::Order);
         }
@@ -87,14 +87,14 @@ fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, ChainError> {
     Ok(blocks.into_iter().map(|block| block.der).collect())
 }
 
-impl<'a> Chain<'a> {
+impl Chain {
     /// From the leaf up to the root that is trusted.
-    pub(super) const fn links<'c>(&'c self) -> [&'c Certificate<'a>; CHAIN] {
+    pub(super) const fn links(&self) -> [&Certificate; CHAIN] {
         [&self.leaf, &self.identity, &self.provisioner, &self.family, &self.root]
     }
 
     /// Each certificate beside the one above it, from the root down.
-    pub(super) const fn pairs<'c>(&'c self) -> [(&'c Certificate<'a>, &'c Certificate<'a>); 4] {
+    pub(super) const fn pairs(&self) -> [(&Certificate, &Certificate); 4] {
         [
             (&self.family, &self.root),
             (&self.provisioner, &self.family),

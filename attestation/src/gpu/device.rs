@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::checks;
 use crate::evidence::{GpuClass, GpuEntry};
 use crate::time::{UnixTime, Window};
-use crate::transcript::sha256;
 use crate::x509::Certificate;
 
 use super::anchors::{Anchor, Anchors};
@@ -16,10 +15,10 @@ use super::report::Report;
 use super::{Case, Checked, Mismatch, bindings, fwid, identity};
 
 /// A report beside the certificates that came with it.
-pub(super) struct Device<'a> {
+pub(super) struct Device {
     report: Report,
-    chain: Option<Chain<'a>>,
-    anchor: Option<Anchor<'a>>,
+    chain: Option<Chain>,
+    anchor: Option<Anchor>,
     challenge: Challenge,
     at: UnixTime,
 }
@@ -61,7 +60,7 @@ pub(super) fn challenge(case: &mut Case, report: &Report, nonce: Option<&[u8; 32
     }
 }
 
-impl<'a> Device<'a> {
+impl<'a> Device {
     /// The certificates, up to a root that is trusted, by names, rights and dates.
     pub(super) fn examine(
         case: &mut Case,
@@ -140,7 +139,7 @@ impl<'a> Device<'a> {
     }
 
     /// The attestation key over request and response, exactly as they came.
-    fn signed_by(&self, leaf: &Certificate<'_>) -> Checked {
+    fn signed_by(&self, leaf: &Certificate) -> Checked {
         match leaf.key.verify_fixed(&self.report.signed, &self.report.signature) {
             Ok(()) => Ok(format!("by {}", leaf.subject.shown())),
             Err(_) => {
@@ -163,7 +162,7 @@ impl<'a> Device<'a> {
     }
 }
 
-fn decoded<'a>(case: &mut Case, presented: &'a Presented) -> Option<Chain<'a>> {
+fn decoded<'a>(case: &mut Case, presented: &'a Presented) -> Option<Chain> {
     if !presented.given {
         for check in [&checks::GPU_CHAIN_PRESENT, &checks::GPU_CHAIN_ENCODING] {
             case.missing(check, "no certificates were given");
@@ -182,27 +181,27 @@ fn decoded<'a>(case: &mut Case, presented: &'a Presented) -> Option<Chain<'a>> {
     decoded.ok()
 }
 
-fn who(chain: &Chain<'_>, class: GpuClass) -> Identity {
+fn who(chain: &Chain, class: GpuClass) -> Identity {
     Identity {
         model: chain.identity.subject.shown().to_owned(),
         serial: chain.leaf.serial.to_vec(),
         pdi: identity::pdi(&chain.identity, class),
         device_info: identity::device_info(&chain.leaf).flatten().map(str::to_owned),
-        key: chain.leaf.key.sha256(),
+        key: chain.leaf.key.sha256,
     }
 }
 
 impl Proven {
     /// The root over its family, and so down to the leaf. The root itself is pinned.
-    fn chain(&mut self, chain: &Chain<'_>) -> Checked {
+    fn chain(&mut self, chain: &Chain) -> Checked {
         for (below, above) in chain.pairs() {
             self.link(below, above)?;
         }
         Ok(chain.links().map(|link| link.subject.shown()).join(" < "))
     }
 
-    fn link(&mut self, below: &Certificate<'_>, above: &Certificate<'_>) -> Result<(), Mismatch> {
-        let link = [below.sha256(), sha256(above.key.spki)];
+    fn link(&mut self, below: &Certificate, above: &Certificate) -> Result<(), Mismatch> {
+        let link = [below.sha256, above.key.sha256];
         if self.0.contains(&link) {
             return Ok(());
         }

@@ -52,11 +52,11 @@ pub(super) struct Firmware<'a> {
 }
 
 /// Reads the one of two forms that is there.
-pub(super) fn decode<'a>(leaf: &Certificate<'a>) -> Result<Option<Firmware<'a>>, FwidError> {
+pub(super) fn decode(leaf: &Certificate) -> Result<Option<Firmware<'_>>, FwidError> {
     match (leaf.extension(COMPOSITE), leaf.extension(TCB_INFO)) {
         (None, None) => Ok(None),
-        (Some(extension), None) => composite(extension.value).map(Some),
-        (None, Some(extension)) => tcb_info(extension.value).map(Some),
+        (Some(extension), None) => composite(&extension.value).map(Some),
+        (None, Some(extension)) => tcb_info(&extension.value).map(Some),
         (Some(_), Some(_)) => Err(FwidError::Twice),
     }
 }

@@ -17,12 +17,12 @@ const OBJECT: u8 = 6;
 const UTF8: u8 = 12;
 
 /// The chip's name: the first word of a device certificate's common name, as in "GH100 A01 GSP BROM".
-pub(super) fn chip<'a>(one: &Certificate<'a>) -> Option<&'a str> {
-    one.subject.common_name?.split(' ').next()
+pub(super) fn chip(one: &Certificate) -> Option<&str> {
+    one.subject.common_name.as_deref()?.split(' ').next()
 }
 
 /// The kind of device whose identity key this is.
-pub(super) fn class(chain: &Chain<'_>) -> Option<GpuClass> {
+pub(super) fn class(chain: &Chain) -> Option<GpuClass> {
     match chip(&chain.identity)? {
         "GH100" => Some(GpuClass::Hopper),
         "LS_10" => Some(GpuClass::Ls10),
@@ -43,7 +43,7 @@ pub(super) const fn class_byte(class: GpuClass) -> u8 {
 }
 
 /// The device's own number: what follows the class in the serial number of its identity key.
-pub(super) fn pdi(identity: &Certificate<'_>, class: GpuClass) -> Option<Pdi> {
+pub(super) fn pdi(identity: &Certificate, class: GpuClass) -> Option<Pdi> {
     let (first, rest) = identity.serial.split_first()?;
     let pdi = (*first == class_byte(class)).then(|| rest.try_into().ok())?;
     pdi.map(Pdi).filter(|pdi| *pdi != Pdi::NONE)
@@ -51,8 +51,8 @@ pub(super) fn pdi(identity: &Certificate<'_>, class: GpuClass) -> Option<Pdi> {
 
 /// What the leaf says about the device, as "vendor:product:serial". `None` when it says nothing; an inner `None`
 /// when it says it in another form.
-pub(super) fn device_info<'a>(leaf: &Certificate<'a>) -> Option<Option<&'a str>> {
-    leaf.extension(ALTERNATIVE_NAME).map(|extension| other_name(extension.value))
+pub(super) fn device_info(leaf: &Certificate) -> Option<Option<&str>> {
+    leaf.extension(ALTERNATIVE_NAME).map(|extension| other_name(&extension.value))
 }
 
 /// `SEQUENCE { [0] { OBJECT IDENTIFIER, [0] { UTF8String } } }` and nothing else.

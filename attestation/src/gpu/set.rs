@@ -31,11 +31,11 @@ pub const TOPOLOGY: &[&Check] = &[
 ];
 
 /// One device, with the ledger of its own checks.
-struct Part<'a> {
+struct Part {
     label: String,
     class: GpuClass,
     case: Case,
-    device: Option<Device<'a>>,
+    device: Option<Device>,
 }
 
 /// Verifies each device as [`super::verify`] does, and that they belong together: each there once, all for one nonce,
@@ -100,7 +100,7 @@ fn labels(entries: &[GpuEntry]) -> impl Iterator<Item = String> {
     })
 }
 
-fn signatures(parts: &mut [Part<'_>]) {
+fn signatures(parts: &mut [Part]) {
     let mut proven = Proven::default();
     let mut hold = true;
     for Part { class, case, device, .. } in parts {
@@ -112,7 +112,7 @@ fn signatures(parts: &mut [Part<'_>]) {
 }
 
 /// The device's rows join the others under its label, and its first reason with them.
-fn closed(part: Part<'_>, all: &mut case::Case<SetError>) -> Option<Member> {
+fn closed(part: Part, all: &mut case::Case<SetError>) -> Option<Member> {
     let Part { label, case, device, .. } = part;
     let (ledger, error) = case.into_parts();
     let error =

@@ -18,6 +18,7 @@ pub mod digests;
 pub mod endorsements;
 pub mod endpoints;
 pub mod evidence;
+pub mod gpu;
 pub mod manifest;
 pub mod node;
 pub mod reader;

@@ -1,7 +1,7 @@
-//! Certificates in the shape of AMD's and Intel's, with every field open to change before they are signed.
+//! Certificates in the shape of AMD's, Intel's and NVIDIA's, with every field open to change before they are signed.
 
 use crate::der;
-use crate::keys::{Role, Vendor, sign};
+use crate::keys::{Maker, Role, Vendor, sign};
 
 /// One extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct CertificateSpec {
     pub outer_algorithm: Option<Vec<u8>>,
     /// Whose key signs.
     pub signer: (Vendor, Role),
-    /// What Intel's keys follow from.
+    /// What Intel's and NVIDIA's keys follow from: here the one that signs.
     pub seed: [u8; 32],
     /// Changes one bit of the signature after signing.
     pub broken_signature: bool,
@@ -116,7 +116,16 @@ pub(crate) fn name(role: Role, common_name: &str) -> Vec<u8> {
         ("2.5.4.10", UTF8, "Advanced Micro Devices"),
         ("2.5.4.3", UTF8, common_name),
     ];
-    let attributes: &[_] = if role.is_intel() { &intel } else { &amd };
+    let nvidia = [
+        ("2.5.4.6", PRINTABLE, "US"),
+        ("2.5.4.10", UTF8, "NVIDIA Corporation"),
+        ("2.5.4.3", UTF8, common_name),
+    ];
+    let attributes: &[_] = match role.maker() {
+        Maker::Amd => &amd,
+        Maker::Intel => &intel,
+        Maker::Nvidia => &nvidia,
+    };
     let sets: Vec<u8> = attributes
         .iter()
         .flat_map(|(oid, tag, text)| {
@@ -144,6 +153,11 @@ pub fn pss(hash_oid: &str, mask_hash_oid: &str, salt: u8, trailer: bool) -> Vec<
 /// ECDSA with SHA-256 (RFC 5758 §3.2).
 pub(crate) fn ecdsa_sha256() -> Vec<u8> {
     der::sequence(&[&der::oid("1.2.840.10045.4.3.2")])
+}
+
+/// ECDSA with SHA-384 (RFC 5758 §3.2).
+pub(crate) fn ecdsa_sha384() -> Vec<u8> {
+    der::sequence(&[&der::oid("1.2.840.10045.4.3.3")])
 }
 
 /// The object identifier of SHA-384.

@@ -2,7 +2,7 @@
 
 use crate::certificate::name;
 use crate::der;
-use crate::keys::{Role, Vendor, sign};
+use crate::keys::{Maker, Role, Vendor, sign};
 
 /// Everything that goes into a revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +31,10 @@ impl CrlSpec {
     /// Encodes and signs.
     #[must_use]
     pub fn sign(&self) -> Vec<u8> {
-        let reason = if self.signer.1.is_intel() { key_compromise() } else { Vec::new() };
+        let reason = match self.signer.1.maker() {
+            Maker::Intel => key_compromise(),
+            Maker::Amd | Maker::Nvidia => Vec::new(),
+        };
         let entry = |serial: &Vec<u8>| {
             der::sequence(&[&der::integer(serial), &der::time(self.this_update), &reason])
         };

@@ -21,7 +21,7 @@ pub enum Vendor {
     Two,
 }
 
-/// Whose key: AMD's are RSA keys, Intel's are on P-256.
+/// Whose key: AMD's are RSA keys, Intel's are on P-256, NVIDIA's on P-384.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// AMD root key.
@@ -38,13 +38,36 @@ pub enum Role {
     TcbSigning,
     /// The key of one Intel platform.
     Pck,
+    /// NVIDIA root key.
+    GpuRoot,
+    /// NVIDIA key for one family of chips.
+    GpuFamily,
+    /// NVIDIA key that signs the keys of devices.
+    GpuProvisioner,
+    /// The key burnt into one NVIDIA device.
+    GpuIdentity,
+    /// The key with which one NVIDIA device signs reports.
+    GpuAttestation,
+}
+
+/// Whose hierarchy a key is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    Amd,
+    Intel,
+    Nvidia,
 }
 
 impl Role {
-    pub(crate) const fn is_intel(self) -> bool {
+    pub(crate) const fn maker(self) -> Maker {
         match self {
-            Self::Ark | Self::Ask | Self::Asvk => false,
-            Self::SgxRoot | Self::PckAuthority | Self::TcbSigning | Self::Pck => true,
+            Self::Ark | Self::Ask | Self::Asvk => Maker::Amd,
+            Self::SgxRoot | Self::PckAuthority | Self::TcbSigning | Self::Pck => Maker::Intel,
+            Self::GpuRoot
+            | Self::GpuFamily
+            | Self::GpuProvisioner
+            | Self::GpuIdentity
+            | Self::GpuAttestation => Maker::Nvidia,
         }
     }
 }
@@ -72,13 +95,18 @@ fn key(vendor: Vendor, role: Role) -> &'static RsaPrivateKey {
     KEYS.get(&(vendor, role)).expect("every vendor has every role's key")
 }
 
-/// Signs as whoever is named: RSA for AMD, ECDSA on P-256 with a key that follows from the seed for Intel.
+/// Signs as whoever is named: RSA for AMD, ECDSA with a key that follows from the seed for Intel and NVIDIA.
 pub(crate) fn sign((vendor, role): (Vendor, Role), seed: &[u8; 32], message: &[u8]) -> Vec<u8> {
-    if role.is_intel() {
-        let signature: p256::ecdsa::Signature = intel(vendor, role, seed).sign(message);
-        signature.to_der().as_bytes().to_vec()
-    } else {
-        sign_rsa(vendor, role, message)
+    match role.maker() {
+        Maker::Amd => sign_rsa(vendor, role, message),
+        Maker::Intel => {
+            let signature: p256::ecdsa::Signature = intel(vendor, role, seed).sign(message);
+            signature.to_der().as_bytes().to_vec()
+        }
+        Maker::Nvidia => {
+            let signature: p384::ecdsa::Signature = nvidia(vendor, role, seed).sign(message);
+            signature.to_der().as_bytes().to_vec()
+        }
     }
 }
 
@@ -116,6 +144,11 @@ pub(crate) fn p384_spki(key: &SigningKey) -> Vec<u8> {
 /// Intel's keys follow from the vendor's and the role's name.
 pub(crate) fn intel(vendor: Vendor, role: Role, seed: &[u8; 32]) -> p256::ecdsa::SigningKey {
     p256(seed, &format!("{vendor:?} {role:?}"))
+}
+
+/// NVIDIA's keys follow from the vendor's and the role's name.
+pub(crate) fn nvidia(vendor: Vendor, role: Role, seed: &[u8; 32]) -> SigningKey {
+    p384(seed, &format!("{vendor:?} {role:?}"))
 }
 
 /// SubjectPublicKeyInfo of a P-256 key (RFC 5480 §2).

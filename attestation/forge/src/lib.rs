@@ -7,12 +7,14 @@
 mod certificate;
 mod crl;
 mod der;
+pub mod gpu;
 mod keys;
 pub mod snp;
 pub mod tdx;
 
 pub use certificate::{CertificateSpec, ExtensionSpec, pss};
 pub use crl::CrlSpec;
+pub use gpu::{FakeGpu, FakeHgx, GpuClass, GpuEvidence};
 pub use keys::{Role, Vendor};
 pub use snp::{FakeSnp, Generation, SnpEvidence};
 pub use tdx::{Body, FakeTdx, TdxEvidence};
@@ -25,6 +27,8 @@ pub use tdx::{Body, FakeTdx, TdxEvidence};
 /// assert_eq!(evidence.report.len(), 1184);
 /// let evidence = Fake::tdx([1; 32]).quote(5, Body::Td15).report_data([9; 64]).sign();
 /// assert_eq!(evidence.quote[574..638], [9; 64]);
+/// let evidence = Fake::gpu([1; 32]).nonce([8; 32]).sign();
+/// assert_eq!(evidence.report[4..36], [8; 32]);
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Fake;
@@ -42,5 +46,19 @@ impl Fake {
     #[must_use]
     pub fn tdx(seed: [u8; 32]) -> FakeTdx {
         FakeTdx::new(seed)
+    }
+
+    /// A genuine-looking Hopper GPU, with keys and a root that follow from the seed. The same seed gives the same
+    /// bytes.
+    #[must_use]
+    pub fn gpu(seed: [u8; 32]) -> FakeGpu {
+        FakeGpu::new(seed)
+    }
+
+    /// A genuine-looking HGX board: eight Hopper GPUs behind four switches, all under one root. The same seed gives
+    /// the same bytes.
+    #[must_use]
+    pub fn hgx(seed: [u8; 32]) -> FakeHgx {
+        FakeHgx::new(seed)
     }
 }

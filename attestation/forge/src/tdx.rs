@@ -9,7 +9,7 @@ mod qe_identity;
 mod quote;
 mod sgx;
 mod tcb_info;
-mod text;
+pub(crate) mod text;
 
 use std::sync::Arc;
 

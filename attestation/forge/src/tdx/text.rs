@@ -3,7 +3,7 @@
 use crate::der::civil;
 
 /// PEM with lines of 64 characters (RFC 7468 §2).
-pub(super) fn pem(der: &[u8]) -> String {
+pub(crate) fn pem(der: &[u8]) -> String {
     let body = base64(der);
     let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
     for line in body.as_bytes().chunks(64) {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::checks::{self, Check};
-use crate::claims::{Refusal, Verified};
+use crate::claims::Verified;
 use crate::time::{UnixTime, Window};
 
 use super::rim::{Golden, Rim, RimKind};
-use super::{Case, Checked, GpuError, Mismatch};
+use super::{Case, Checked, Examined, GpuError, Mismatch};
 
 /// The index that a GPU with its video decoder switched off does not measure as its RIM says.
 const DECODER_INDEX: u16 = 35;
@@ -169,10 +169,7 @@ impl<'a> Firmware<'a> {
 ///
 /// # Errors
 /// The first reason against, every check that ran and those that did not, and how far each RIM matched.
-pub fn verify(
-    rims: &Verified<Vec<Rim>>,
-    device: &Device<'_>,
-) -> Result<Verified<Vec<Compared>>, Box<Refusal<GpuError, Vec<Compared>>>> {
+pub fn verify(rims: &Verified<Vec<Rim>>, device: &Device<'_>) -> Examined<Compared> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     products(&mut case, rims.claims(), &[device.product]);
     let compared = examine(&mut case, rims.claims(), device);

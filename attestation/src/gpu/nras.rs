@@ -8,11 +8,10 @@ mod keys;
 mod token;
 
 use crate::checks::{self, Check};
-use crate::claims::{Refusal, Verified};
 use crate::time::{UnixTime, Window};
 use crate::transcript::sha256;
 
-use super::{Case, Checked, GpuError, Mismatch};
+use super::{Case, Checked, Examined, GpuError, Mismatch};
 use keys::Key;
 use token::{Answer, Device, Overall, Submodule, Token};
 
@@ -83,7 +82,7 @@ pub fn verify(
     key_sets: &[Vec<u8>],
     nonce: Option<[u8; 32]>,
     now: UnixTime,
-) -> Result<Verified<Vec<NrasClaims>>, Box<Refusal<GpuError, Vec<NrasClaims>>>> {
+) -> Examined<NrasClaims> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     let claims = examine(&mut case, tokens, key_sets, nonce, now);
     case.conclude(claims, true).map_err(Box::new)

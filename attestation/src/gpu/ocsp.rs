@@ -8,11 +8,10 @@ mod responder;
 mod response;
 
 use crate::checks::{self, Check};
-use crate::claims::{Refusal, Verified};
 use crate::time::{UnixTime, Window};
 use crate::x509::{Algorithm, Certificate};
 
-use super::{Case, Checked, GpuError, Mismatch};
+use super::{Case, Checked, Examined, GpuError, Mismatch};
 use responder::Signer;
 use response::{Response, Single, Status};
 
@@ -102,7 +101,7 @@ pub fn verify(
     responses: &[Vec<u8>],
     links: &[Link<'_, '_>],
     now: UnixTime,
-) -> Result<Verified<Vec<CertificateStanding>>, Box<Refusal<GpuError, Vec<CertificateStanding>>>> {
+) -> Examined<CertificateStanding> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     let standings = examine(&mut case, responses, links, now);
     case.conclude(standings, true).map_err(Box::new)
@@ -147,12 +146,12 @@ pub(crate) fn examine(
 fn distinct<'l, 'c, 'a>(links: &'l [Link<'c, 'a>]) -> Vec<&'l Link<'c, 'a>> {
     let mut distinct: Vec<&Link<'_, '_>> = Vec::new();
     for link in links {
-        let same = |one: &&Link<'_, '_>| {
+        let same = |one: &Link<'_, '_>| {
             one.subject.der == link.subject.der
                 && one.issuer.der == link.issuer.der
                 && one.owner == link.owner
         };
-        if !distinct.iter().any(|one| same(&one)) {
+        if !distinct.iter().any(|one| same(one)) {
             distinct.push(link);
         }
     }

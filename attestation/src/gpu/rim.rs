@@ -16,13 +16,12 @@ use std::fmt;
 use ring::digest;
 
 use crate::checks::{self, Check};
-use crate::claims::{Refusal, Verified};
 use crate::time::{UnixTime, Window};
 use crate::transcript::sha256;
 
 use super::anchors::Anchors;
 use super::endorsements::Endorsements;
-use super::{Case, Checked, GpuError, Mismatch};
+use super::{Case, Checked, Examined, GpuError, Mismatch};
 use chain::Links;
 use signature::Signature;
 use tag::Tag;
@@ -204,11 +203,7 @@ fn verify_signatures(document: &Document, links: &Links<'_>) -> Result<(), RimEr
 /// let refusal = rim::verify(&given, &Anchors::production(), UnixTime(0)).unwrap_err();
 /// assert_eq!(refusal.error, rim::RimError::from(rim::DecodeError::Dtd { offset: 0 }).into());
 /// ```
-pub fn verify(
-    endorsements: &Endorsements,
-    anchors: &Anchors,
-    now: UnixTime,
-) -> Result<Verified<Vec<Rim>>, Box<Refusal<GpuError, Vec<Rim>>>> {
+pub fn verify(endorsements: &Endorsements, anchors: &Anchors, now: UnixTime) -> Examined<Rim> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     let rims = examine(&mut case, endorsements, anchors, now);
     case.conclude(rims, true).map_err(Box::new)

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sealroom_attestation::gpu::rim::{DecodeError, Document, LONGEST_RIM, RimError};
 
-use crate::{DRIVER, TIME, VBIOS, check, failed, own, refuses, tell};
+use crate::{TIME, VBIOS, check, failed, own, refuses, tell};
 
 fn text(name: &str) -> String {
     String::from_utf8(own(name)).expect("text")

@@ -1,4 +1,4 @@
-//! RIMs of NVIDIA: real ones, and the same with one thing changed.
+//! What NVIDIA signs beside its devices: real RIMs, and forged RIMs, OCSP responses and tokens, with one thing changed.
 
 #![expect(
     clippy::disallowed_methods,
@@ -6,11 +6,20 @@
 )]
 
 mod changes;
+mod compare;
+mod files;
+mod forged;
+mod nras;
+mod ocsp;
+mod properties;
+mod scene;
 mod vectors;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use sealroom_attestation::checks;
 use sealroom_attestation::gpu::rim::{Rim, verify};
 use sealroom_attestation::gpu::{Anchors, Endorsements, GpuError};
 use sealroom_attestation::{Refusal, UnixTime, Verified};
@@ -68,4 +77,22 @@ fn refuses<T: std::fmt::Debug>(
 /// Says something in the test's output whether or not it is captured.
 fn tell(text: &str) {
     let _told = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The checks that say what was not given, and can only be that.
+const NEVER_FAILS: [&str; 1] = ["gpu.ocsp.coverage"];
+
+#[test]
+fn every_check_has_a_refusal_that_ran() {
+    let rows = [forged::rows(), compare::rows(), ocsp::rows(), nras::rows()].concat();
+    let ran: BTreeSet<_> = rows.iter().map(scene::Row::run).collect();
+    let ours = ["gpu.rim.", "gpu.ocsp.", "gpu.nras."];
+    let all = checks::ALL.iter().map(|check| check.id);
+    let mut left: BTreeSet<_> =
+        all.filter(|id| ours.iter().any(|beginning| id.starts_with(beginning))).collect();
+    let needed = left.len();
+    left.retain(|id| !ran.contains(id) && !NEVER_FAILS.contains(id));
+    println!("RIM, OCSP and NRAS: {needed} checks, {} refusals ran", rows.len());
+    println!("checks without a refusal test: {}", left.len());
+    assert_eq!(left, BTreeSet::new());
 }

@@ -9,8 +9,11 @@ use crate::{
     DRIVER, TIME, VBIOS, VBIOS_G520, at, check, failed, given, own, refuses, tell, vector,
 };
 
+/// What a RIM is about and how many measurements it has, or the check that fails.
+type Expected = Result<(RimKind, &'static str, &'static str, usize), &'static str>;
+
 /// Each file with a time, the check that fails and, where none does, what it is.
-const FILES: &[(&str, &str, Result<(RimKind, &str, &str, usize), &str>)] = &[
+const FILES: &[(&str, &str, Expected)] = &[
     (VBIOS, TIME, Ok((RimKind::Vbios, "GH100", "96.00.5E.00.01", 12))),
     (VBIOS, "2026-06-01T00:00:00Z", Err("gpu.rim.validity")),
     (VBIOS_G520, TIME, Ok((RimKind::Vbios, "GH100", "96.00.6D.00.27", 12))),

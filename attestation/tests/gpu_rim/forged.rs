@@ -11,13 +11,14 @@ use crate::refuses;
 use crate::scene::{NOW, Row, anchors, driver, fake, row, switch, verdict, verdict_at, verified};
 
 fn named(place: usize, name: &'static str) -> FakeRim {
-    fake().certificate(place, move |one| {
-        // A root that names itself otherwise is its own issuer.
-        if place == 3 {
-            one.issuer = name.to_owned();
-        }
-        one.subject = name.to_owned();
-    })
+    fake().certificate(place, move |one| one.subject = name.to_owned())
+}
+
+/// A root may have any name: it is known by its digest.
+fn root_named(name: &'static str) -> FakeRim {
+    fake()
+        .certificate(3, move |one| (one.issuer, one.subject) = (name.to_owned(), name.to_owned()))
+        .certificate(2, move |one| one.issuer = name.to_owned())
 }
 
 /// The name of one authority changed, above and below.
@@ -111,7 +112,7 @@ fn chain_rows() -> Vec<Row> {
         row(id, fake(), fake().certificate(2, |one| one.broken_signature = true)),
         row(id, fake(), fake().certificate(1, |one| one.seed = [9; 32])),
         // Names.
-        row(id, named(3, "Any name"), renamed(2, "NVIDIA Reference Value GH100")),
+        row(id, root_named("Any name"), renamed(2, "NVIDIA Reference Value GH100")),
         row(
             id,
             renamed(1, "NVIDIA Reference Value L3 GH100 002"),

@@ -73,6 +73,11 @@ impl<E> Case<E> {
         self.ledger.missing(check, reason);
     }
 
+    /// Records what was not reached for one of several inputs: other inputs may have rows of the same checks.
+    pub(crate) fn missing_all(&mut self, checks: &[&'static Check]) {
+        checks.iter().for_each(|check| self.missing(check, "not reached: an earlier check failed"));
+    }
+
     pub(crate) fn not_given(&mut self, checks: &[&'static Check], reason: &str) {
         checks.iter().for_each(|check| self.ledger.not_given(check, reason));
     }

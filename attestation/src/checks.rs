@@ -541,6 +541,88 @@ checks! {
     REPORT_DATA = "report_data",
         "the chip would have signed something else than this statement",
         "collect a report over this statement";
+    // GPU: reference values, revocation, tokens, in the order in which their checks run.
+    GPU_RIM_DECODE = "gpu.rim.decode",
+        "a document that two readers understand differently proves nothing",
+        "pass the RIM as NVIDIA's service sends it, and nothing else; if it is new, update the verifier";
+    GPU_RIM_DIGEST = "gpu.rim.digest",
+        "golden values could be changed after NVIDIA signed them",
+        "fetch the RIM again, and keep its bytes as they are";
+    GPU_RIM_VALIDITY = "gpu.rim.validity",
+        "NVIDIA vouches for the signer only between these dates",
+        "fetch the RIM again: NVIDIA signs it anew; and check the time that was given";
+    GPU_RIM_CHAIN = "gpu.rim.chain",
+        "anybody can sign golden values for any firmware",
+        "fetch the RIM from NVIDIA's service; a simulated root must be accepted by its digest, on purpose";
+    GPU_RIM_SIGNATURE = "gpu.rim.signature",
+        "golden values that NVIDIA did not sign are somebody else's",
+        "fetch the RIM again, and keep its bytes as they are";
+    GPU_RIM_PRODUCT = "gpu.rim.product",
+        "golden values of another product look like a check and are none",
+        "pass the RIMs of this product only";
+    GPU_RIM_VERSION = "gpu.rim.version",
+        "golden values of another version would be compared, or none at all",
+        "pass the RIM of exactly this driver or VBIOS version";
+    GPU_RIM_CONFLICT = "gpu.rim.conflict",
+        "one measurement would have two truths, and the weaker one would win",
+        "fetch both RIMs again; if they stay in conflict, ask NVIDIA";
+    GPU_RIM_MEASUREMENTS = "gpu.rim.measurements",
+        "firmware that NVIDIA does not know could read every prompt",
+        "update driver and VBIOS together; if the RIM is old, fetch it again: NVIDIA adds values to it";
+    GPU_OCSP_DECODE = "gpu.ocsp.decode",
+        "a response that two readers understand differently proves nothing",
+        "fetch the response again from NVIDIA's responder";
+    GPU_OCSP_ISSUER = "gpu.ocsp.issuer",
+        "a response about another certificate looks like a check and is none",
+        "pass the responses for this chain's certificates";
+    GPU_OCSP_VALIDITY = "gpu.ocsp.validity",
+        "an old response hides what was revoked since",
+        "fetch the response again, and check the time that was given";
+    GPU_OCSP_REVOKED = "gpu.ocsp.revoked",
+        "NVIDIA says that this key must not be trusted any more",
+        "do not use this device or this RIM; ask NVIDIA";
+    GPU_OCSP_UNKNOWN = "gpu.ocsp.unknown",
+        "a certificate that its own issuer does not know was made by somebody else",
+        "do not use this device or this RIM; ask NVIDIA";
+    GPU_OCSP_HOLD = "gpu.ocsp.hold",
+        "NVIDIA suspended this key and may revoke it",
+        "wait until NVIDIA lifts the hold, or use another device";
+    GPU_OCSP_RESPONDER = "gpu.ocsp.responder",
+        "anybody below the root could declare a certificate good",
+        "fetch the response from NVIDIA's responder; it signs itself or by a certificate made for that";
+    GPU_OCSP_SIGNATURE = "gpu.ocsp.signature",
+        "a forged response hides revoked keys",
+        "fetch the response again from NVIDIA's responder";
+    GPU_OCSP_COVERAGE = "gpu.ocsp.coverage",
+        "without a response nobody looked whether a certificate was revoked",
+        "fetch responses for every certificate from the identity key up, and for the RIM's chain";
+    GPU_NRAS_DECODE = "gpu.nras.decode",
+        "a token that two readers understand differently proves nothing",
+        "pass the answer of NVIDIA's attestation service as it came";
+    GPU_NRAS_ALGORITHM = "gpu.nras.algorithm",
+        "a token that nobody signed can be written by anybody",
+        "ask NVIDIA's attestation service; tokens of a local verifier are evidence of nothing";
+    GPU_NRAS_KEY = "gpu.nras.key",
+        "without the service's key nobody knows whose token it is",
+        "pass the key set that NVIDIA's attestation service publishes, from the time of the token";
+    GPU_NRAS_ISSUER = "gpu.nras.issuer",
+        "another service's opinion would pass for NVIDIA's",
+        "ask NVIDIA's attestation service";
+    GPU_NRAS_VALIDITY = "gpu.nras.validity",
+        "an old token speaks of a device that has changed since",
+        "ask NVIDIA's attestation service again, and check the time that was given";
+    GPU_NRAS_NONCE = "gpu.nras.nonce",
+        "a recorded token looks like a new one",
+        "ask NVIDIA's attestation service about exactly this evidence";
+    GPU_NRAS_DIGEST = "gpu.nras.digest",
+        "tokens of other devices could be put in place of these",
+        "pass the answer of NVIDIA's attestation service as it came";
+    GPU_NRAS_RESULT = "gpu.nras.result",
+        "NVIDIA's own verifier refused the device",
+        "look at the token's claims for the reason";
+    GPU_NRAS_SIGNATURE = "gpu.nras.signature",
+        "a token that the service did not sign was made by somebody else",
+        "pass the answer of NVIDIA's attestation service as it came, with the key set of that time";
 
     // Policy on a node: what a relying party accepts.
     POLICY_FRESHNESS = "policy.freshness",

@@ -9,14 +9,18 @@ mod anchors;
 mod bindings;
 mod chain;
 mod claims;
+pub mod compare;
 mod device;
 mod endorsements;
 mod error;
 mod fields;
 mod fwid;
 mod identity;
+pub mod nras;
+pub mod ocsp;
 mod opaque;
 mod report;
+pub mod rim;
 mod set;
 mod spdm;
 mod topology;
@@ -30,10 +34,10 @@ use crate::time::UnixTime;
 use chain::Presented;
 use device::{Device, Proven};
 
-pub use anchors::{Anchors, pinned_device_root};
+pub use anchors::{Anchors, pinned_device_root, pinned_rim_root};
 pub use chain::LONGEST_CHAIN;
 pub use claims::{Challenge, GpuClaims, GpuSet, Identity};
-pub use endorsements::Endorsements;
+pub use endorsements::{Endorsements, FileError};
 pub use error::{ChainError, GpuError, ReportError, SetError, TopologyError};
 pub use fields::{Device as DeviceFields, Fields, Gpu, Mode, Pdi, Switch, Toggle};
 pub use fwid::FwidError;
@@ -41,6 +45,9 @@ pub use opaque::OpaqueError;
 pub use report::{Report, entry_from_files, report_from_file};
 pub use set::{MOST_DEVICES, TOPOLOGY, verify_set};
 pub use spdm::{DecodeError, LONGEST_REPORT};
+
+/// What comes of endorsements that were verified without a report: all of them, or the first reason against one.
+pub type Examined<T> = Result<Verified<Vec<T>>, Box<Refusal<GpuError, Vec<T>>>>;
 
 type Case = case::Case<GpuError>;
 type Checked = case::Checked<GpuError>;
@@ -137,6 +144,6 @@ fn examine<'a>(
     device.compare(case);
 
     // 5. Reference values, revocation and tokens: not read by this version.
-    let Endorsements { rims: _, ocsp: _, tokens: _ } = endorsements;
+    let Endorsements { rims: _, ocsp: _, tokens: _, key_sets: _ } = endorsements;
     Some(device)
 }

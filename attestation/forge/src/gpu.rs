@@ -3,7 +3,10 @@
 mod builder;
 mod chain;
 mod hgx;
+mod nras;
+mod ocsp;
 mod report;
+mod rim;
 
 use std::sync::Arc;
 
@@ -14,7 +17,10 @@ use crate::keys::{Role, Vendor, derive};
 use crate::tdx::text::pem;
 
 pub use hgx::{FakeHgx, links, ports};
+pub use nras::{NrasSpec, TokenSpec};
+pub use ocsp::{AnswerSpec, CertificateHash, CertificateStatus, OcspSpec};
 pub use report::Offsets;
+pub use rim::{FakeRim, ResourceSpec, RimEvidence, RimKind, RimSpec};
 
 type Change<T> = Option<Arc<dyn Fn(&mut T) + Send + Sync>>;
 

@@ -48,6 +48,16 @@ pub enum Role {
     GpuIdentity,
     /// The key with which one NVIDIA device signs reports.
     GpuAttestation,
+    /// NVIDIA key for the reference values of one product.
+    RimProduct,
+    /// NVIDIA key that signs the keys of signers of reference values.
+    RimAuthority,
+    /// NVIDIA key that signs reference values.
+    RimSigner,
+    /// NVIDIA key that answers whether certificates are revoked.
+    OcspResponder,
+    /// NVIDIA key that signs the attestation service's tokens.
+    AttestationService,
 }
 
 /// Whose hierarchy a key is in.
@@ -67,7 +77,12 @@ impl Role {
             | Self::GpuFamily
             | Self::GpuProvisioner
             | Self::GpuIdentity
-            | Self::GpuAttestation => Maker::Nvidia,
+            | Self::GpuAttestation
+            | Self::RimProduct
+            | Self::RimAuthority
+            | Self::RimSigner
+            | Self::OcspResponder
+            | Self::AttestationService => Maker::Nvidia,
         }
     }
 }
@@ -149,6 +164,16 @@ pub(crate) fn intel(vendor: Vendor, role: Role, seed: &[u8; 32]) -> p256::ecdsa:
 /// NVIDIA's keys follow from the vendor's and the role's name.
 pub(crate) fn nvidia(vendor: Vendor, role: Role, seed: &[u8; 32]) -> SigningKey {
     p384(seed, &format!("{vendor:?} {role:?}"))
+}
+
+/// R and S side by side, by one of NVIDIA's keys.
+pub(crate) fn sign_fixed(
+    (vendor, role): (Vendor, Role),
+    seed: &[u8; 32],
+    message: &[u8],
+) -> Vec<u8> {
+    let signature: p384::ecdsa::Signature = nvidia(vendor, role, seed).sign(message);
+    signature.to_bytes().to_vec()
 }
 
 /// SubjectPublicKeyInfo of a P-256 key (RFC 5480 §2).

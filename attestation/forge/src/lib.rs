@@ -14,7 +14,7 @@ pub mod tdx;
 
 pub use certificate::{CertificateSpec, ExtensionSpec, pss};
 pub use crl::CrlSpec;
-pub use gpu::{FakeGpu, FakeHgx, GpuClass, GpuEvidence};
+pub use gpu::{FakeGpu, FakeHgx, FakeRim, GpuClass, GpuEvidence, RimEvidence, RimKind};
 pub use keys::{Role, Vendor};
 pub use snp::{FakeSnp, Generation, SnpEvidence};
 pub use tdx::{Body, FakeTdx, TdxEvidence};
@@ -22,13 +22,15 @@ pub use tdx::{Body, FakeTdx, TdxEvidence};
 /// Where every forged hierarchy begins.
 ///
 /// ```
-/// use sealroom_forge::{Body, Fake, Generation};
+/// use sealroom_forge::{Body, Fake, Generation, RimKind};
 /// let evidence = Fake::snp([1; 32]).generation(Generation::Turin).measurement([7; 48]).sign();
 /// assert_eq!(evidence.report.len(), 1184);
 /// let evidence = Fake::tdx([1; 32]).quote(5, Body::Td15).report_data([9; 64]).sign();
 /// assert_eq!(evidence.quote[574..638], [9; 64]);
 /// let evidence = Fake::gpu([1; 32]).nonce([8; 32]).sign();
 /// assert_eq!(evidence.report[4..36], [8; 32]);
+/// let evidence = Fake::rim([1; 32], RimKind::Vbios).sign();
+/// assert!(evidence.xml.starts_with(b"<SoftwareIdentity"));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Fake;
@@ -60,5 +62,12 @@ impl Fake {
     #[must_use]
     pub fn hgx(seed: [u8; 32]) -> FakeHgx {
         FakeHgx::new(seed)
+    }
+
+    /// A genuine-looking RIM for what a forged Hopper GPU or switch runs, under the root of the forged devices of this
+    /// seed. The same seed gives the same bytes.
+    #[must_use]
+    pub fn rim(seed: [u8; 32], kind: RimKind) -> FakeRim {
+        FakeRim::new(seed, kind)
     }
 }

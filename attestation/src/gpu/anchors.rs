@@ -1,4 +1,4 @@
-//! The root that is trusted, pinned byte for byte.
+//! The roots that are trusted, pinned byte for byte: one above devices, one above reference values.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,13 @@ static DEVICE: LazyLock<Certificate> = LazyLock::new(|| {
     root.expect("NVIDIA's root is a certificate")
 });
 
-/// Which root anchors a chain. A value of this type always holds NVIDIA's own; nothing can remove it.
+/// "NVIDIA CoRIM signing Root CA" as NVIDIA's verifiers carry it: above the signers of RIMs.
+static RIM: LazyLock<Certificate> = LazyLock::new(|| {
+    let root = Certificate::decode(include_bytes!("roots/nvidia_rim_signing_root_ca.der"));
+    root.expect("NVIDIA's root is a certificate")
+});
+
+/// Which roots anchor a chain. A value of this type always holds NVIDIA's own; nothing can remove them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anchors {
     simulated: Option<[u8; 32]>,
@@ -24,7 +30,7 @@ pub(super) struct Anchor {
 }
 
 impl Anchors {
-    /// NVIDIA's root and no other.
+    /// NVIDIA's roots and no others.
     #[must_use]
     pub const fn production() -> Self {
         Self { simulated: None }
@@ -39,20 +45,37 @@ impl Anchors {
 
     /// The anchor of a device's chain that a given root is, if it is trusted. NVIDIA's own is the pinned copy.
     pub(super) fn device(&self, root: &Certificate) -> Option<Anchor> {
-        if root.sha256 == DEVICE.sha256 {
-            return Some(Anchor { root: DEVICE.clone(), simulated: false });
+        self.anchor(root, &DEVICE)
+    }
+
+    /// The anchor of a RIM's chain that a given root is, if it is trusted. NVIDIA's own is the pinned copy.
+    pub(super) fn rim(&self, root: &Certificate) -> Option<Anchor> {
+        self.anchor(root, &RIM)
+    }
+
+    fn anchor(&self, root: &Certificate, pinned: &Certificate) -> Option<Anchor> {
+        if root.sha256 == pinned.sha256 {
+            return Some(Anchor { root: pinned.clone(), simulated: false });
         }
         let simulated = self.simulated == Some(root.sha256);
         simulated.then(|| Anchor { root: root.clone(), simulated })
     }
 
-    /// The roots that are trusted, for people.
+    /// The roots that are trusted for devices, for people.
     pub(super) fn shown(&self) -> String {
+        self.named(&DEVICE)
+    }
+
+    /// The roots that are trusted for RIMs, for people.
+    pub(super) fn rim_shown(&self) -> String {
+        self.named(&RIM)
+    }
+
+    fn named(&self, pinned: &Certificate) -> String {
+        let pinned = pinned.subject.shown();
         match self.simulated {
-            None => "NVIDIA Device Identity CA".to_owned(),
-            Some(digest) => {
-                format!("NVIDIA Device Identity CA or the simulated root {}", hex::encode(digest))
-            }
+            None => pinned.to_owned(),
+            Some(digest) => format!("{pinned} or the simulated root {}", hex::encode(digest)),
         }
     }
 }
@@ -63,18 +86,34 @@ pub fn pinned_device_root() -> [u8; 32] {
     DEVICE.sha256
 }
 
+/// SHA-256 of the pinned root of RIMs, for documentation and reports.
+#[must_use]
+pub fn pinned_rim_root() -> [u8; 32] {
+    RIM.sha256
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_pinned_root_is_the_published_one_and_signs_itself() {
+    fn the_pinned_roots_are_the_published_ones_and_sign_themselves() {
         assert_eq!(hex::encode(pinned_device_root()).get(..8), Some("102bf659"));
-        let root = &*DEVICE;
-        assert_eq!(root.verify_signature(&root.key), Ok(()));
-        assert_eq!(root.may_sign(3), Ok(()));
-        assert!(Anchors::production().device(root).is_some_and(|anchor| !anchor.simulated));
-        let simulated = Anchors::production().danger_accept_simulated([7; 32]);
-        assert!(simulated.device(root).is_some_and(|anchor| !anchor.simulated));
+        assert_eq!(hex::encode(pinned_rim_root()).get(..8), Some("12977b51"));
+        for root in [&*DEVICE, &*RIM] {
+            assert_eq!(root.verify_signature(&root.key), Ok(()));
+            assert_eq!(root.may_sign(2), Ok(()));
+        }
+        assert_eq!(DEVICE.may_sign(3), Ok(()));
+    }
+
+    #[test]
+    fn each_root_anchors_its_own_chains_and_is_never_simulated() {
+        let production = Anchors::production();
+        assert!(production.device(&DEVICE).is_some_and(|anchor| !anchor.simulated));
+        assert!(production.rim(&RIM).is_some_and(|anchor| !anchor.simulated));
+        assert!(production.device(&RIM).is_none() && production.rim(&DEVICE).is_none());
+        let simulated = production.danger_accept_simulated([7; 32]);
+        assert!(simulated.device(&DEVICE).is_some_and(|anchor| !anchor.simulated));
     }
 }

@@ -4,8 +4,12 @@ use crate::evidence::GpuClass;
 use crate::time::{UnixTime, Window};
 use crate::x509::{self, AuthorityError, KeyKind, PemError};
 
+use super::compare::CompareError;
 use super::fields::Pdi;
 use super::fwid::FwidError;
+use super::nras::NrasError;
+use super::ocsp::OcspError;
+use super::rim::RimError;
 use super::spdm::DecodeError;
 
 /// The first reason why one device's evidence was not verified.
@@ -24,6 +28,18 @@ pub enum GpuError {
     /// The report itself.
     #[error(transparent)]
     Report(#[from] ReportError),
+    /// A RIM does not count.
+    #[error(transparent)]
+    Rim(#[from] RimError),
+    /// Golden values and measurements differ.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    /// An OCSP response does not count, or it names a certificate in use.
+    #[error(transparent)]
+    Ocsp(#[from] OcspError),
+    /// A token of the attestation service does not count.
+    #[error(transparent)]
+    Nras(#[from] NrasError),
     /// Nothing failed, and something that is needed was not there.
     #[error("undecided: {missing} could not be checked")]
     Undecided {

@@ -13,6 +13,9 @@ use crate::transcript::sha256;
 use super::signature::{Algorithm, BadSignature, PublicKey};
 use super::{DecodeError, LONGEST_CERTIFICATE, der};
 
+/// keyUsage (RFC 5280 §4.2.1.3).
+const KEY_USAGE: &str = "2.5.29.15";
+
 /// A distinguished name. Two names are the same when their bytes are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -123,6 +126,11 @@ impl Certificate {
     /// # Errors
     /// When the bytes are not exactly one certificate of version 3 with an algorithm that is used here.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::decode_knowing(bytes, &[])
+    }
+
+    /// The same for a reader who knows more extensions, which may then be critical.
+    pub(crate) fn decode_knowing(bytes: &[u8], known: &[&str]) -> Result<Self, DecodeError> {
         let signed = der::signed(bytes, LONGEST_CERTIFICATE)?;
         let structure = |field| DecodeError::Structure { field };
         let (rest, parsed) =
@@ -143,7 +151,7 @@ impl Certificate {
             validity,
             key: PublicKey::from_parsed(&body.subject_pki),
             authority: authority(&body)?,
-            extensions: extensions(&body)?,
+            extensions: extensions(&body, known)?,
             body: signed.body.to_vec(),
             signature: signed.signature.to_vec(),
         })
@@ -191,6 +199,14 @@ impl Certificate {
         }
     }
 
+    /// True when keyUsage allows the key to sign things that are no certificates (digitalSignature).
+    #[must_use]
+    pub fn may_sign_data(&self) -> bool {
+        // BIT STRING: a tag, a length, the number of unused bits, and bit 0 in the first place.
+        let usage = self.extension(KEY_USAGE).map(|extension| extension.value.as_slice());
+        matches!(usage, Some([3, _, 0..=7, bits, ..]) if bits & 0x80 != 0)
+    }
+
     /// The one extension of this name.
     #[must_use]
     pub fn extension(&self, oid: &str) -> Option<&Extension> {
@@ -227,7 +243,10 @@ fn authority(body: &TbsCertificate<'_>) -> Result<Option<Authority>, DecodeError
     }))
 }
 
-fn extensions(body: &TbsCertificate<'_>) -> Result<Vec<Extension>, DecodeError> {
+fn extensions(
+    body: &TbsCertificate<'_>,
+    known_too: &[&str],
+) -> Result<Vec<Extension>, DecodeError> {
     let mut extensions: Vec<Extension> = Vec::new();
     for extension in body.extensions() {
         let oid = extension.oid.to_id_string();
@@ -236,7 +255,7 @@ fn extensions(body: &TbsCertificate<'_>) -> Result<Vec<Extension>, DecodeError> 
         }
         let known = extension.oid == OID_X509_EXT_BASIC_CONSTRAINTS
             || extension.oid == OID_X509_EXT_KEY_USAGE;
-        if extension.critical && !known {
+        if extension.critical && !known && !known_too.contains(&oid.as_str()) {
             return Err(DecodeError::Critical { oid });
         }
         if known && matches!(extension.parsed_extension(), ParsedExtension::ParseError { .. }) {

@@ -6,8 +6,8 @@ use super::DecodeError;
 
 /// Constructed SEQUENCE.
 pub(crate) const SEQUENCE: u8 = 0x30;
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
 const VERSION: u8 = 0xa0;
 
 /// The three parts of a signed structure (RFC 5280 §4.1 and §5.1), as they stand.
@@ -85,6 +85,18 @@ pub(crate) fn element<'a>(
     let content = reader.bytes(field, length).map_err(wrong)?;
     let used = reader.offset().saturating_sub(whole.offset());
     Ok(Element { content, whole: whole.bytes(field, used).map_err(wrong)? })
+}
+
+/// The next element if it has this tag.
+pub(crate) fn optional<'a>(
+    reader: &mut Reader<'a>,
+    tag: u8,
+    field: &'static str,
+) -> Result<Option<Element<'a>>, DecodeError> {
+    match reader.clone().u8(field) {
+        Ok(found) if found == tag => element(reader, tag, field).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// X.690 §10.1: the definite form, with the fewest bytes. At most three, which the longest input needs.

@@ -39,7 +39,7 @@ const ECDSA_SHA384: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03";
 
 impl Algorithm {
     /// By its whole AlgorithmIdentifier, parameters included: another hash, mask or salt length is another algorithm.
-    pub(super) fn from_identifier(identifier: &[u8]) -> Option<Self> {
+    pub(crate) fn from_identifier(identifier: &[u8]) -> Option<Self> {
         match identifier {
             _ if identifier == PSS || identifier == PSS_WITH_TRAILER => Some(Self::RsaPssSha384),
             _ if identifier == ECDSA_SHA256 => Some(Self::EcdsaSha256),

@@ -6,19 +6,21 @@ use crate::claims::{Ledger, Outcome, Refusal, Verified};
 /// A check that failed: for programs, and for people.
 pub(crate) struct Mismatch<E> {
     error: E,
-    found: String,
-    expected: String,
+    found: Box<str>,
+    expected: Box<str>,
 }
 
 impl<E: std::fmt::Display> Mismatch<E> {
     pub(crate) fn new(error: impl Into<E>, found: impl ToString, expected: impl ToString) -> Self {
-        Self { error: error.into(), found: found.to_string(), expected: expected.to_string() }
+        let (found, expected) = (found.to_string().into(), expected.to_string().into());
+        Self { error: error.into(), found, expected }
     }
 
     /// Where the error says all there is to say.
     pub(crate) fn because(error: impl Into<E>, expected: impl ToString) -> Self {
         let error = error.into();
-        Self { found: error.to_string(), error, expected: expected.to_string() }
+        let (found, expected) = (error.to_string().into(), expected.to_string().into());
+        Self { error, found, expected }
     }
 }
 

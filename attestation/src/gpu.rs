@@ -123,10 +123,10 @@ pub fn verify(
     case.conclude(claims, whole).map_err(Box::new)
 }
 
-fn examine<'a>(
+fn examine(
     case: &mut Case,
     entry: &GpuEntry,
-    presented: &'a Presented,
+    presented: &Presented,
     (endorsements, anchors): (&Endorsements, &Anchors),
     nonce: Option<&[u8; 32]>,
     now: UnixTime,

@@ -60,12 +60,12 @@ pub(super) fn challenge(case: &mut Case, report: &Report, nonce: Option<&[u8; 32
     }
 }
 
-impl<'a> Device {
+impl Device {
     /// The certificates, up to a root that is trusted, by names, rights and dates.
     pub(super) fn examine(
         case: &mut Case,
         report: Report,
-        presented: &'a Presented,
+        presented: &Presented,
         anchors: &Anchors,
         (challenge, at): (Challenge, UnixTime),
     ) -> Self {
@@ -162,7 +162,7 @@ impl<'a> Device {
     }
 }
 
-fn decoded<'a>(case: &mut Case, presented: &'a Presented) -> Option<Chain> {
+fn decoded(case: &mut Case, presented: &Presented) -> Option<Chain> {
     if !presented.given {
         for check in [&checks::GPU_CHAIN_PRESENT, &checks::GPU_CHAIN_ENCODING] {
             case.missing(check, "no certificates were given");

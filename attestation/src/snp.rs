@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
 use crate::time::{UnixTime, Window};
-use crate::x509::{Certificate, Crl, Signatures};
+use crate::x509::{Certificate, Crl, KeyKind, Signatures};
 
 use case::{Case, Checked, Mismatch};
 use given::{Given, Root, Vek};
@@ -230,6 +230,7 @@ impl Known {
             && crls.iter().all(|crl| {
                 case.check(&checks::SNP_CRL_SIGNATURE, self.crl_signature(crl, root, now))
             })
+            && vek.key.kind == KeyKind::P384
             && case.check(&checks::SNP_REPORT_SIGNATURE, report_signature(report, vek))
     }
 

@@ -11,7 +11,7 @@ use sealroom_forge::{FakeSnp, Vendor, pss};
 use crate::{ARC, NOW, Verdict, accepts, check, check_at, fake, given, refuses, with_list};
 
 #[test]
-fn refuses_endorsements_that_cannot_be_read() {
+pub(crate) fn refuses_endorsements_that_cannot_be_read() {
     let evidence = fake().sign();
     let mut endorsements = given(&evidence);
     endorsements.certificates[0].push(0);
@@ -30,7 +30,7 @@ fn refuses_endorsements_that_cannot_be_read() {
 }
 
 #[test]
-fn refuses_certificates_that_two_readers_could_read_differently() {
+pub(crate) fn refuses_certificates_that_two_readers_could_read_differently() {
     let decode = |reason| EndorsementError::Certificate { index: 0, reason };
     let id = "snp.endorsements.decode";
     let sha256 = fake().vek(|vek| vek.algorithm = rsa_pss_sha256());
@@ -59,7 +59,7 @@ fn rsa_pss_sha256() -> Vec<u8> {
 }
 
 #[test]
-fn accepts_both_spellings_of_the_algorithm_and_no_other_salt() {
+pub(crate) fn accepts_both_spellings_of_the_algorithm_and_no_other_salt() {
     const SHA384: &str = "2.16.840.1.101.3.4.2.2";
     accepts(&fake().vek(|vek| vek.algorithm = pss(SHA384, SHA384, 48, true)));
     let other_salt = fake().vek(|vek| vek.algorithm = pss(SHA384, SHA384, 32, false));
@@ -68,7 +68,7 @@ fn accepts_both_spellings_of_the_algorithm_and_no_other_salt() {
 }
 
 #[test]
-fn counts_each_window_from_its_first_to_its_last_second() {
+pub(crate) fn counts_each_window_from_its_first_to_its_last_second() {
     const FROM: u64 = 1_700_000_000;
     const UNTIL: u64 = 1_800_000_000;
     let window = Window { from: UnixTime(FROM), until: UnixTime(UNTIL) };
@@ -118,7 +118,7 @@ fn is_undecided_without_the_key_or_the_authority() {
 }
 
 #[test]
-fn refuses_a_root_that_is_not_pinned() {
+pub(crate) fn refuses_a_root_that_is_not_pinned() {
     let other = fake().other_vendor().sign();
     let anchors = Anchors::production().danger_accept_simulated(fake().sign().root_sha256);
     let error = |sha256| ChainError::RootNotPinned { name: "ARK-Genoa".to_owned(), sha256 };
@@ -136,7 +136,7 @@ fn refuses_a_root_that_is_not_pinned() {
 }
 
 #[test]
-fn refuses_a_simulated_chain_whose_root_is_left_out() {
+pub(crate) fn refuses_a_simulated_chain_whose_root_is_left_out() {
     let evidence = fake().sign();
     let mut endorsements = given(&evidence);
     endorsements.certificates.truncate(2);
@@ -164,7 +164,7 @@ fn reads_endorsements_that_were_given_twice_once() {
 
 /// Names go to terminals and logs: what an attacker wrote in one must not look like the verifier's own words.
 #[test]
-fn shows_no_name_that_is_not_visible_text() {
+pub(crate) fn shows_no_name_that_is_not_visible_text() {
     for name in ["ARK\u{1b}[2J", "ARK\naccepted", "ARK\u{202e}", "ARK\u{e9}"] {
         let root = fake().root(move |ark| (ark.subject, ark.issuer) = (name.into(), name.into()));
         let root = root.authority(move |ask| ask.issuer = name.into());
@@ -179,7 +179,7 @@ fn shows_no_name_that_is_not_visible_text() {
 }
 
 #[test]
-fn refuses_authorities_without_the_right_to_sign() {
+pub(crate) fn refuses_authorities_without_the_right_to_sign() {
     let error = |name: &str, reason| ChainError::Constraints { name: name.to_owned(), reason };
     let id = "snp.chain.constraints";
     let not_ca = fake().authority(|ask| *ask.extension("2.5.29.19") = vec![0x30, 0]);
@@ -200,7 +200,7 @@ fn refuses_authorities_without_the_right_to_sign() {
 }
 
 #[test]
-fn refuses_links_that_do_not_hold() {
+pub(crate) fn refuses_links_that_do_not_hold() {
     let error = |subject: &str, issuer: &str| ChainError::Signature {
         subject: subject.to_owned(),
         issuer: issuer.to_owned(),
@@ -218,7 +218,7 @@ fn refuses_links_that_do_not_hold() {
 }
 
 #[test]
-fn refuses_revoked_certificates_and_lists_that_do_not_count() {
+pub(crate) fn refuses_revoked_certificates_and_lists_that_do_not_count() {
     let accepted = list(fake()).expect("an empty list");
     assert_eq!(accepted.claims().revocation, Revocation::Checked);
     let others = list(fake().crl(|crl| crl.revoked = vec![vec![1], vec![0xff; 8]]));
@@ -258,7 +258,7 @@ fn refuses_revoked_certificates_and_lists_that_do_not_count() {
 }
 
 #[test]
-fn refuses_lists_that_cover_less_or_never_end() {
+pub(crate) fn refuses_lists_that_cover_less_or_never_end() {
     let error = |reason| EndorsementError::Crl { index: 0, reason };
     let endless = fake().crl(|crl| crl.next_update = None);
     let reason = x509::DecodeError::Structure { field: "nextUpdate" };

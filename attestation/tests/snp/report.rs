@@ -55,7 +55,7 @@ fn a_passed_ledger_has_every_needed_check_once_and_nothing_missing() {
 }
 
 #[test]
-fn refuses_another_length_and_another_version() {
+pub(crate) fn refuses_another_length_and_another_version() {
     let mut evidence = fake().sign();
     evidence.report.push(0);
     let found = DecodeError::Length { found: 1185 };
@@ -70,13 +70,13 @@ fn refuses_another_length_and_another_version() {
 }
 
 #[test]
-fn refuses_another_signature_algorithm() {
+pub(crate) fn refuses_another_signature_algorithm() {
     let fake = fake().field(0x34, &[2]);
     refuses(check(&fake), "snp.report.algorithm", ReportError::Algorithm { found: 2 });
 }
 
 #[test]
-fn refuses_a_report_that_the_firmware_did_not_sign() {
+pub(crate) fn refuses_a_report_that_the_firmware_did_not_sign() {
     refuses(check(&fake().field(0x48, &[2])), "snp.report.signer", ReportError::NotSigned);
     accepts(&fake().field(0x48, &[1]));
     for (bits, error) in
@@ -92,7 +92,7 @@ fn refuses_a_report_that_the_firmware_did_not_sign() {
 }
 
 #[test]
-fn refuses_a_processor_of_another_generation() {
+pub(crate) fn refuses_a_processor_of_another_generation() {
     let cpuid = |family, model| snp::Cpuid { family, model, stepping: 1 };
     for (family, model) in [(0x19, 0x01), (0x1a, 0x02), (0x19, 0x20), (0, 0)] {
         let found = cpuid(family, model);
@@ -105,7 +105,7 @@ fn refuses_a_processor_of_another_generation() {
 }
 
 #[test]
-fn refuses_a_report_with_a_false_signature() {
+pub(crate) fn refuses_a_report_with_a_false_signature() {
     refuses(check(&fake().tamper(0x50, &[1])), "snp.report.signature", ReportError::Signature);
     refuses(
         check(&fake().tamper(0x2a0 + 60, &[1])),

@@ -7,12 +7,16 @@ pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     match length {
         0..=0x7f => bytes.push(length.to_le_bytes()[0]),
         0x80..=0xff => bytes.extend([0x81, length.to_le_bytes()[0]]),
-        _ => {
+        0x100..=0xffff => {
             let [low, high, ..] = length.to_le_bytes();
             bytes.extend([0x82, high, low]);
         }
+        _ => {
+            let [low, middle, high, ..] = length.to_le_bytes();
+            bytes.extend([0x83, high, middle, low]);
+        }
     }
-    assert!(length <= 0xffff, "the forge writes nothing longer");
+    assert!(length <= 0xff_ffff, "the forge writes nothing longer");
     bytes.extend_from_slice(content);
     bytes
 }

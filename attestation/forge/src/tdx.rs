@@ -75,6 +75,8 @@ impl Body {
 #[derive(Clone)]
 pub struct FakeTdx {
     seed: [u8; 32],
+    /// What the platform's own keys and names follow from.
+    platform: [u8; 32],
     vendor: Vendor,
     processor: bool,
     version: u16,
@@ -110,6 +112,7 @@ impl FakeTdx {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
             seed,
+            platform: seed,
             vendor: Vendor::One,
             processor: false,
             version: 4,
@@ -137,7 +140,7 @@ impl FakeTdx {
     }
 
     /// What the platform's certificate says about it, but for changes.
-    fn platform(&self) -> SgxSpec {
+    fn extensions(&self) -> SgxSpec {
         let components = [4, 4, 2, 2, 4, 1, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0];
         SgxSpec {
             ppid: self.ppid(),
@@ -156,19 +159,20 @@ impl FakeTdx {
     /// The name of the platform's key.
     #[must_use]
     pub fn ppid(&self) -> [u8; 16] {
-        derive(&self.seed, "PPID")
+        derive(&self.platform, "PPID")
     }
 
     /// The name of the platform's instance.
     #[must_use]
     pub fn platform_instance(&self) -> [u8; 16] {
-        derive(&self.seed, "platform instance")
+        derive(&self.platform, "platform instance")
     }
 
     /// Signs everything. The same machine gives the same bytes.
     #[must_use]
     pub fn sign(&self) -> TdxEvidence {
-        let pck = changed(chain::pck(self, &changed(self.platform(), &self.sgx)), &self.pck).sign();
+        let pck =
+            changed(chain::pck(self, &changed(self.extensions(), &self.sgx)), &self.pck).sign();
         let authority = changed(chain::authority(self), &self.authority).sign();
         let root = changed(chain::root(self), &self.root).sign();
         let tcb_signer = changed(chain::tcb_signer(self), &self.tcb_signer).sign();

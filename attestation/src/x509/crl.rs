@@ -1,15 +1,28 @@
 //! One revocation list (RFC 5280 §5).
 
+use x509_parser::asn1_rs::Oid;
 use x509_parser::prelude::FromDer as _;
-use x509_parser::revocation_list::CertificateRevocationList;
-use x509_parser::x509::X509Version;
+use x509_parser::time::ASN1Time;
+use x509_parser::x509::X509Name;
 
-use crate::time::Window;
+use crate::reader::Reader;
+use crate::time::{UnixTime, Window};
 use crate::transcript::sha256;
 
 use super::certificate::{Name, time, without_zeros};
+use super::der::{self, SEQUENCE, element};
 use super::signature::{Algorithm, BadSignature, PublicKey};
-use super::{DecodeError, LONGEST_CRL, der};
+use super::{DecodeError, LONGEST_CRL};
+
+const BOOLEAN: u8 = 0x01;
+const INTEGER: u8 = 0x02;
+const OCTET_STRING: u8 = 0x04;
+const OBJECT: u8 = 0x06;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+const EXTENSIONS: u8 = 0xa0;
+/// 1 stands for version 2.
+const VERSION_2: u8 = 1;
 
 /// A complete revocation list of version 2 with a date for its successor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,31 +48,33 @@ impl Crl {
     /// ends would hide every later revocation. Critical extensions are refused: they make a list cover less.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let signed = der::signed(bytes, LONGEST_CRL)?;
-        let structure = |field| DecodeError::Structure { field };
-        let (rest, parsed) = CertificateRevocationList::from_der(bytes)
-            .map_err(|_| structure("the revocation list"))?;
-        let body = parsed.tbs_cert_list;
-        if !rest.is_empty() || body.version != Some(X509Version::V2) {
-            return Err(structure("the version"));
+        let mut whole = Reader::new(signed.body);
+        let mut body = inside(&mut whole, SEQUENCE, "the revocation list")?;
+        if element(&mut body, INTEGER, "the version")?.content != [VERSION_2] {
+            return Err(DecodeError::Structure { field: "the version" });
         }
-        let entries = body.revoked_certificates.iter().flat_map(|entry| entry.extensions());
-        if let Some(extension) =
-            body.extensions().iter().chain(entries).find(|extension| extension.critical)
-        {
-            return Err(DecodeError::Critical { oid: extension.oid.to_id_string() });
+        element(&mut body, SEQUENCE, "the signature algorithm")?;
+        let issuer = element(&mut body, SEQUENCE, "the issuer")?.whole;
+        let (_, issuer) = X509Name::from_der(issuer).map_err(|_| structure("the issuer"))?;
+        let from = date(&mut body, "thisUpdate")?;
+        let until = date(&mut body, "nextUpdate")?;
+        let revoked = match next(&body) {
+            Some(SEQUENCE) => serials(inside(&mut body, SEQUENCE, "the revoked certificates")?)?,
+            _ => Vec::new(),
+        };
+        if next(&body) == Some(EXTENSIONS) {
+            let mut tagged = inside(&mut body, EXTENSIONS, "the extensions")?;
+            none_critical(inside(&mut tagged, SEQUENCE, "the extensions")?)?;
+            der::finish(tagged, "the extensions")?;
         }
-        let until = time(body.next_update.ok_or(structure("nextUpdate"))?)?;
+        der::finish(body, "the revocation list")?;
         Ok(Self {
             sha256: sha256(bytes),
             algorithm: Algorithm::from_identifier(signed.algorithm)
                 .ok_or(DecodeError::Algorithm)?,
-            issuer: Name::from_parsed(&body.issuer),
-            validity: Window { from: time(body.this_update)?, until },
-            revoked: body
-                .revoked_certificates
-                .iter()
-                .map(|entry| without_zeros(entry.raw_serial()).to_vec())
-                .collect(),
+            issuer: Name::from_parsed(&issuer),
+            validity: Window { from, until },
+            revoked,
             body: signed.body.to_vec(),
             signature: signed.signature.to_vec(),
         })
@@ -89,5 +104,106 @@ impl Crl {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.revoked.is_empty()
+    }
+}
+
+/// The serial numbers of a list's entries (RFC 5280 §5.1.2.6), read here: a list may have a megabyte of them.
+fn serials(mut entries: Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let mut serials = Vec::new();
+    while entries.left() > 0 {
+        let mut entry = inside(&mut entries, SEQUENCE, "a revoked certificate")?;
+        let serial = element(&mut entry, INTEGER, "a revoked serial")?.content;
+        serials.push(without_zeros(serial).to_vec());
+        date(&mut entry, "a revocation date")?;
+        if entry.left() > 0 {
+            none_critical(inside(&mut entry, SEQUENCE, "the extensions")?)?;
+        }
+        der::finish(entry, "a revoked certificate")?;
+    }
+    Ok(serials)
+}
+
+/// No extension is critical: it would make the list cover less, or say something that is not read.
+fn none_critical(mut extensions: Reader<'_>) -> Result<(), DecodeError> {
+    let field = "an extension";
+    while extensions.left() > 0 {
+        let mut extension = inside(&mut extensions, SEQUENCE, field)?;
+        let oid = element(&mut extension, OBJECT, field)?.content;
+        if next(&extension) == Some(BOOLEAN) {
+            return Err(DecodeError::Critical { oid: Oid::new(oid.into()).to_id_string() });
+        }
+        element(&mut extension, OCTET_STRING, field)?;
+        der::finish(extension, field)?;
+    }
+    Ok(())
+}
+
+/// UTCTime or GeneralizedTime (RFC 5280 §5.1.2.4).
+fn date(body: &mut Reader<'_>, field: &'static str) -> Result<UnixTime, DecodeError> {
+    let tag = next(body).filter(|tag| matches!(*tag, UTC_TIME | GENERALIZED_TIME));
+    let date = element(body, tag.ok_or(structure(field))?, field)?.whole;
+    let (_, date) = ASN1Time::from_der(date).map_err(|_| structure(field))?;
+    time(date)
+}
+
+/// The tag of the next element.
+fn next(reader: &Reader<'_>) -> Option<u8> {
+    reader.clone().u8("tag").ok()
+}
+
+fn inside<'a>(
+    reader: &mut Reader<'a>,
+    tag: u8,
+    field: &'static str,
+) -> Result<Reader<'a>, DecodeError> {
+    Ok(Reader::new(element(reader, tag, field)?.content))
+}
+
+const fn structure(field: &'static str) -> DecodeError {
+    DecodeError::Structure { field }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SEQUENCE { INTEGER 0x80, UTCTime, extensions }
+    fn entry(extensions: &[u8]) -> Vec<u8> {
+        let mut entry = b"\x02\x02\x00\x80\x17\x0d260101000000Z".to_vec();
+        entry.extend(extensions);
+        entry.splice(0..0, [0x30, u8::try_from(entry.len()).unwrap()]);
+        entry
+    }
+
+    fn read(entries: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+        serials(Reader::new(entries))
+    }
+
+    /// reasonCode (RFC 5280 §5.3.1), with what may stand between its name and its value.
+    fn reason(critical: &[u8]) -> Vec<u8> {
+        let mut reason = b"\x06\x03\x55\x1d\x15".to_vec();
+        reason.extend(critical);
+        reason.extend(b"\x04\x03\x0a\x01\x01");
+        reason.splice(0..0, [0x30, u8::try_from(reason.len()).unwrap()]);
+        reason.splice(0..0, [0x30, u8::try_from(reason.len()).unwrap()]);
+        reason
+    }
+
+    #[test]
+    fn reads_serials_without_their_sign_and_with_any_reason() {
+        assert_eq!(read(&[]), Ok(Vec::new()));
+        let two = [entry(&[]), entry(&reason(&[]))].concat();
+        assert_eq!(read(&two), Ok(vec![vec![0x80]; 2]));
+    }
+
+    #[test]
+    fn refuses_entries_that_say_more_than_is_read() {
+        let oid = "2.5.29.21".to_owned();
+        let critical = entry(&reason(&[1, 1, 0xff]));
+        assert_eq!(read(&critical), Err(DecodeError::Critical { oid }));
+        let more = entry(&[reason(&[]), vec![5, 0]].concat());
+        assert_eq!(read(&more), Err(DecodeError::Der { field: "a revoked certificate" }));
+        let no_date = [0x30, 3, 2, 1, 7];
+        assert_eq!(read(&no_date), Err(structure("a revocation date")));
     }
 }

@@ -7,9 +7,16 @@ use super::{
 };
 use crate::certificate::CertificateSpec;
 use crate::crl::CrlSpec;
-use crate::keys::Vendor;
+use crate::keys::{Vendor, derive};
 
 impl FakeTdx {
+    /// Another platform of the same fleet, under the same Intel: keys and names of its own.
+    #[must_use]
+    pub fn platform(mut self, number: u32) -> Self {
+        self.platform = derive(&self.seed, &format!("platform {number}"));
+        self
+    }
+
     /// With another quote version and another body: 3 and 4 have no field for the kind of body.
     #[must_use]
     pub fn quote(mut self, version: u16, body: Body) -> Self {

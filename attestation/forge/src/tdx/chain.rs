@@ -24,7 +24,8 @@ fn common_name(machine: &FakeTdx, role: Role) -> &'static str {
 }
 
 fn spki(machine: &FakeTdx, role: Role) -> Vec<u8> {
-    p256_spki(&intel(machine.vendor, role, &machine.seed))
+    let seed = if role == Role::Pck { &machine.platform } else { &machine.seed };
+    p256_spki(&intel(machine.vendor, role, seed))
 }
 
 /// The name of a key. Intel's authorities have it as their serial number, too.
@@ -94,7 +95,7 @@ pub(super) fn pck(machine: &FakeTdx, sgx: &SgxSpec) -> CertificateSpec {
         "https://api.trustedservices.intel.com/sgx/certification/v4/pckcrl?ca={authority}&encoding=der"
     );
     let mut pck = spec(machine, Role::Pck, Role::PckAuthority, &list);
-    pck.serial = derive::<20>(&machine.seed, "PCK serial").to_vec();
+    pck.serial = derive::<20>(&machine.platform, "PCK serial").to_vec();
     pck.add("2.5.29.15", true, &SIGNATURE_AND_NON_REPUDIATION);
     pck.add("2.5.29.19", true, &[0x30, 0]);
     pck.add(super::sgx::ARC, false, &sgx.encode());

@@ -47,7 +47,7 @@ pub(super) struct Quote {
 }
 
 pub(super) fn encode(machine: &FakeTdx, certification: &CertificationSpec) -> Quote {
-    let attestation_key = p256(&machine.seed, "attestation key");
+    let attestation_key = p256(&machine.platform, "attestation key");
     let key = attestation_key.verifying_key().to_encoded_point(false);
     let key = key.as_bytes().get(1..).expect("two coordinates after the form");
     let mut bytes = header(machine);
@@ -61,7 +61,7 @@ pub(super) fn encode(machine: &FakeTdx, certification: &CertificationSpec) -> Qu
     let signature = sign(&attestation_key, &bytes);
     offsets.length = bytes.len();
     let mut certified = qe_report(machine, key);
-    let qe_signature = sign(&intel(machine.vendor, Role::Pck, &machine.seed), &certified);
+    let qe_signature = sign(&intel(machine.vendor, Role::Pck, &machine.platform), &certified);
     let (report_length, auth) = (certified.len(), u16_length(&machine.auth_data));
     certified.extend(qe_signature);
     certified.extend(auth);

@@ -3,6 +3,8 @@
 #[cfg(feature = "channel")]
 mod channel;
 #[cfg(feature = "quotes")]
+mod fleet;
+#[cfg(feature = "quotes")]
 mod quotes;
 #[cfg(feature = "tokens")]
 mod tokens;

@@ -17,7 +17,7 @@ use sev::{
     parser::ByteParser as _,
 };
 
-use crate::Row;
+use crate::{Row, fleet};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     eprintln!("load average before: {}", load.trim());
     tdx(arguments)?;
-    snp(arguments)
+    snp(arguments)?;
+    fleet::run(arguments.json)
 }
 
 fn testdata(name: &str) -> Result<Vec<u8>> {

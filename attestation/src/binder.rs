@@ -221,6 +221,19 @@ fn node_hash(left: &TreeHash, right: &TreeHash) -> TreeHash {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_channel_has_its_number_and_the_exporter_its_context() {
+        let (exporter, leaf) = ([1; 32], LeafDigest([2; 32]));
+        let channels = [
+            Channel::TlsServer { exporter, leaf },
+            Channel::TlsClient { exporter, leaf },
+            Channel::Kem { keys: KemDigest([3; 32]) },
+        ];
+        assert_eq!(channels.map(|one| (one.prover(), one.kind())), [(1, 1), (2, 1), (3, 2)]);
+        let context = exporter_context(&Nonce([9; 32]), ProverSide::Server);
+        assert_eq!(context, *[&[9; 32][..], &[1]].concat().as_slice());
+    }
     use ring::signature::{Ed25519KeyPair, KeyPair};
 
     fn leaves(size: usize) -> Vec<TreeHash> {

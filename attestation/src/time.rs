@@ -173,6 +173,7 @@ mod tests {
         let window = Window { from: UnixTime(10), until: UnixTime(20) };
         assert!(window.contains(UnixTime(10)) && window.contains(UnixTime(20)));
         assert!(!window.contains(UnixTime(9)) && !window.contains(UnixTime(21)));
+        assert_eq!(window.to_string(), "1970-01-01T00:00:10Z to 1970-01-01T00:00:20Z");
     }
 
     #[test]

@@ -242,7 +242,7 @@ pub(super) fn crl_validity(crl: &Crl, now: UnixTime) -> Checked {
 pub(super) fn revoked(crl: &Crl, chain: [&Certificate; 3]) -> Checked {
     match chain.into_iter().find(|certificate| crl.lists(&certificate.serial)) {
         None => {
-            Ok(format!("no authority among {} revoked; single chips are never listed", crl.len()))
+            Ok(format!("no authority among {} revoked; single chips are never listed", crl.count()))
         }
         Some(certificate) => {
             let name = certificate.subject.shown().to_owned();

@@ -185,7 +185,7 @@ pub(super) fn crl_validity(crl: &Crl, issuer: &Certificate, now: UnixTime) -> Ch
 /// None of the certificates that its issuer signed is on the list.
 pub(super) fn revoked(crl: &Crl, certificates: &[&Certificate]) -> Checked {
     match certificates.iter().find(|one| crl.lists(&one.serial)) {
-        None => Ok(format!("none of {} among {} revoked", certificates.len(), crl.len())),
+        None => Ok(format!("none of {} among {} revoked", certificates.len(), crl.count())),
         Some(one) => {
             let name = one.subject.shown().to_owned();
             let found = format!("{name} is listed");

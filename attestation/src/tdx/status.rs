@@ -74,6 +74,7 @@ mod tests {
             (UpToDate, UpToDate, UpToDate),
             (UpToDate, OutOfDateConfigurationNeeded, OutOfDateConfigurationNeeded),
             (SWHardeningNeeded, ConfigurationNeeded, ConfigurationAndSWHardeningNeeded),
+            (OutOfDate, OutOfDateConfigurationNeeded, OutOfDateConfigurationNeeded),
         ];
         for (whole, part, together) in cases {
             assert_eq!(whole.with(part), together, "{whole} with {part}");

@@ -96,14 +96,8 @@ impl Crl {
 
     /// How many certificates the list names.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.revoked.len()
-    }
-
-    /// True when the list names none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.revoked.is_empty()
     }
 }
 

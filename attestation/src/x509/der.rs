@@ -138,6 +138,17 @@ mod tests {
     }
 
     #[test]
+    fn a_length_has_its_shortest_form() {
+        let read = |bytes: &[u8]| length(&mut Reader::new(bytes));
+        assert_eq!((read(&[0x7f]), read(&[0x80]), read(&[0x80, 1])), (Some(0x7f), None, None));
+        assert_eq!((read(&[0x81, 0x7f]), read(&[0x81, 0x80])), (None, Some(0x80)));
+        assert_eq!((read(&[0x82, 0, 0xff]), read(&[0x82, 1, 0])), (None, Some(0x100)));
+        let (short, long) = (read(&[0x83, 0, 0xff, 0xff]), read(&[0x83, 1, 0, 0]));
+        assert_eq!((short, long), (None, Some(0x1_0000)));
+        assert_eq!(read(&[0x84, 1, 0, 0, 0]), None);
+    }
+
+    #[test]
     fn refuses_what_is_not_the_one_encoding() {
         let der = |field| Some(DecodeError::Der { field });
         assert_eq!(signed(&SMALL, 14).err(), Some(DecodeError::TooLong { found: 15, limit: 14 }));

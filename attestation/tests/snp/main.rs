@@ -1,6 +1,7 @@
 //! SEV-SNP: forged machines with one thing changed, and real ones.
 
 mod chain;
+mod edges;
 mod properties;
 mod report;
 mod vectors;

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use sealroom_attestation::UnixTime;
 use sealroom_attestation::snp::{
-    Anchors, Endorsements, Generation, Report, ReportError, SIGNED_LENGTH, SnpError, VekKind,
-    report_from_file, verify,
+    Anchors, Endorsements, Generation, Report, ReportError, SIGNED_LENGTH, SnpClaims, SnpError,
+    VekKind, report_from_file, verify,
 };
 
 use crate::Verdict;
@@ -108,6 +108,11 @@ fn genuine(report: &str, with: &[&str], at: &str) -> Option<Genuine> {
 fn genoa() -> Genuine {
     let with = ["snp/genoa_v2_vcek.der", "roots/amd_genoa_ask_ark_asvk.pem"];
     genuine("snp/genoa_v2_report.bin", &with, "2026-06-01T00:00:00Z").expect("in this repository")
+}
+
+/// What a genuine report says.
+pub(crate) fn genoa_claims() -> SnpClaims {
+    genoa().verify().expect("genuine").claims().clone()
 }
 
 fn turin() -> Option<Genuine> {

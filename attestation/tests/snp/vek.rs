@@ -41,11 +41,16 @@ pub(crate) fn refuses_a_key_on_another_curve() {
 #[test]
 pub(crate) fn refuses_extensions_that_are_not_as_the_key_service_writes_them() {
     let oid = |name: &str| format!("{ARC}.{name}");
-    let cases: [(&str, Vec<u8>, ExtensionError); 7] = [
+    let cases: [(&str, Vec<u8>, ExtensionError); 8] = [
         ("1", vec![2, 1, 2], ExtensionError::StructVersion { found: 2 }),
         ("1", vec![2, 2, 0, 1], ExtensionError::Encoding { oid: oid("1") }),
         ("2", vec![0x0c, 5, 71, 101, 110, 111, 97], ExtensionError::Encoding { oid: oid("2") }),
         ("2", vec![0x16, 4, 71, 101, 110, 111, 97], ExtensionError::Encoding { oid: oid("2") }),
+        (
+            "2",
+            [&[0x16, 0x80][..], &[b'a'; 128]].concat(),
+            ExtensionError::Encoding { oid: oid("2") },
+        ),
         ("3.1", vec![2, 1, 0x80], ExtensionError::Encoding { oid: oid("3.1") }),
         ("3.8", vec![4, 1, 84], ExtensionError::Encoding { oid: oid("3.8") }),
         ("4", vec![0; 63], ExtensionError::Encoding { oid: oid("4") }),

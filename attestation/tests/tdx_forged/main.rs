@@ -3,6 +3,7 @@
 mod chain;
 mod differential;
 mod documents;
+mod edges;
 mod event_log;
 mod levels;
 mod quote;

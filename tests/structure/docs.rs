@@ -59,3 +59,16 @@ fn every_check_of_the_threat_model_is_one() {
     assert!(unknown.is_empty(), "{unknown:?}");
     assert!(named.count() > 15, "the page was not read");
 }
+
+/// Every check of CPU evidence is on its page, and the page names no other.
+#[test]
+fn every_check_of_cpu_evidence_is_on_its_page() {
+    let page = fs::read_to_string(root().join("docs/checks.md")).expect("the page");
+    let mut named: Vec<_> = page.split('`').skip(1).step_by(2).collect();
+    let all = sealroom_attestation::checks::all().map(|check| check.id);
+    let mut known: Vec<_> =
+        all.filter(|id| id.starts_with("snp.") || id.starts_with("tdx.")).collect();
+    named.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(named, known);
+}

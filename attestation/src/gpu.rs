@@ -11,6 +11,7 @@ mod chain;
 mod claims;
 pub mod compare;
 mod device;
+mod endorsed;
 mod endorsements;
 mod error;
 mod fields;
@@ -25,6 +26,8 @@ mod set;
 mod spdm;
 mod topology;
 
+use std::sync::Arc;
+
 use crate::case;
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
@@ -37,6 +40,7 @@ use device::{Device, Proven};
 pub use anchors::{Anchors, pinned_device_root, pinned_rim_root};
 pub use chain::LONGEST_CHAIN;
 pub use claims::{Challenge, GpuClaims, GpuSet, Identity};
+pub use endorsed::Endorsed;
 pub use endorsements::{Endorsements, FileError};
 pub use error::{ChainError, GpuError, ReportError, SetError, TopologyError};
 pub use fields::{Device as DeviceFields, Fields, Gpu, Mode, Pdi, Switch, Toggle};
@@ -111,14 +115,26 @@ pub fn verify(
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     let presented = Presented::read(&entry.chain);
 
-    // 1 to 5. Everything that costs no signature.
-    let device = examine(&mut case, entry, &presented, (endorsements, anchors), nonce, now);
-    let Some(device) = device else { return case.refuse().map_err(Box::new) };
+    // 1 to 4. Everything that costs no signature.
+    let device = examine(&mut case, entry, &presented, anchors, nonce, now);
+    let Some(device) = device else {
+        endorsed::not_reached(&mut case, endorsements);
+        return case.refuse().map_err(Box::new);
+    };
 
-    // 6. The signatures, from the root down; after the first that does not verify there is no more work.
-    device.signatures(&mut case, &mut Proven::default());
+    // 5. The signatures, from the root down; after the first that does not verify there is no more work.
+    let genuine = device.signatures(&mut case, &mut Proven::default());
 
-    let claims = device.claims();
+    // 6. What NVIDIA says of such a device beside: reference values, revocation, and its service's opinion.
+    let claims = if genuine {
+        let with = (endorsements, anchors);
+        let endorsed = Endorsed::examine(&mut case, with, &[&device], nonce, now);
+        let compared = device.compare_with(&mut case, &endorsed.rims);
+        device.claims(compared, &endorsed)
+    } else {
+        endorsed::not_reached(&mut case, endorsements);
+        device.claims(Vec::new(), &Arc::default())
+    };
     let whole = claims.identity.is_some();
     case.conclude(claims, whole).map_err(Box::new)
 }
@@ -127,7 +143,7 @@ fn examine(
     case: &mut Case,
     entry: &GpuEntry,
     presented: &Presented,
-    (endorsements, anchors): (&Endorsements, &Anchors),
+    anchors: &Anchors,
     nonce: Option<&[u8; 32]>,
     now: UnixTime,
 ) -> Option<Device> {
@@ -142,8 +158,5 @@ fn examine(
 
     // 4. What report and certificates both say: chip, firmware, a switch's own number.
     device.compare(case);
-
-    // 5. Reference values, revocation and tokens: not read by this version.
-    let Endorsements { rims: _, ocsp: _, tokens: _, key_sets: _ } = endorsements;
     Some(device)
 }

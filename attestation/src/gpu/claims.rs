@@ -1,8 +1,12 @@
 //! What genuine evidence of GPUs and switches says.
 
+use std::sync::Arc;
+
 use crate::time::{UnixTime, Window};
 use crate::transcript::Transcript;
 
+use super::compare::Compared;
+use super::endorsed::Endorsed;
 use super::fields::Pdi;
 use super::identity::decimal;
 use super::report::Report;
@@ -21,11 +25,15 @@ pub struct GpuClaims {
     pub identity: Option<Identity>,
     /// Whether anybody compared the nonce.
     pub challenge: Challenge,
+    /// The RIMs that it was compared with, of those that were given.
+    pub compared: Vec<Compared>,
+    /// What was given about it and about the devices that were verified with it.
+    pub endorsed: Arc<Endorsed>,
     /// The time at which it was verified.
     pub at: UnixTime,
-    /// When its certificates count.
+    /// When its certificates and all that was given about it count.
     pub validity: Window,
-    /// True when a simulated root anchors the chain: then nothing is known about any hardware.
+    /// True when a simulated root anchors the chain or a RIM: then nothing is known about any hardware.
     pub simulated: bool,
 }
 

@@ -1,6 +1,7 @@
 //! One device while it is verified.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::checks;
 use crate::evidence::{GpuClass, GpuEntry};
@@ -10,8 +11,13 @@ use crate::x509::Certificate;
 use super::anchors::{Anchor, Anchors};
 use super::chain::{Chain, Presented};
 use super::claims::{Challenge, GpuClaims, Identity};
+use super::compare::{self, Compared, Decoder, Firmware};
+use super::endorsed::Endorsed;
 use super::error::{ChainError, ReportError};
+use super::fields::{self, Toggle};
+use super::ocsp::{Link, Owner};
 use super::report::Report;
+use super::rim::Rim;
 use super::{Case, Checked, Mismatch, bindings, fwid, identity};
 
 /// A report beside the certificates that came with it.
@@ -148,15 +154,52 @@ impl Device {
         }
     }
 
-    pub(super) fn claims(self) -> GpuClaims {
+    /// As reference values name it.
+    pub(super) fn product(&self) -> Option<String> {
+        let by_report = self.report.fields.gpu().and_then(|gpu| gpu.chip.clone());
+        let by_certificate = || Some(identity::chip(&self.chain.as_ref()?.identity)?.to_owned());
+        by_report.or_else(by_certificate).map(|chip| chip.replace('_', ""))
+    }
+
+    /// The certificates that may be revoked: all but the leaf, which the device makes itself, and the root.
+    pub(super) fn links(&self) -> Vec<Link<'_>> {
+        let pairs = self.chain.iter().flat_map(Chain::pairs);
+        let own = |subject: &Certificate| self.chain.as_ref().is_some_and(|c| c.leaf == *subject);
+        let revocable = pairs.filter(|(subject, _)| !own(subject));
+        revocable.map(|(subject, issuer)| Link { subject, issuer, owner: Owner::Device }).collect()
+    }
+
+    /// Compares the measurements with the RIMs for this product and these versions.
+    pub(super) fn compare_with(&self, case: &mut Case, rims: &[Rim]) -> Vec<Compared> {
+        let Some(product) = self.product() else {
+            case.missing_all(compare::NEEDED);
+            return Vec::new();
+        };
+        let Report { fields, measurements, .. } = &self.report;
+        let firmware = match &fields.device {
+            fields::Device::Gpu(gpu) => Firmware::Gpu { driver: &gpu.driver, vbios: &fields.vbios },
+            fields::Device::Switch(_) => Firmware::Switch { bios: &fields.vbios },
+        };
+        let decoder = match fields.nvdec0 {
+            Some(Toggle::Off) => Decoder::Disabled,
+            Some(Toggle::On) | None => Decoder::Other,
+        };
+        let device = compare::Device { product: &product, firmware, decoder, measurements };
+        compare::examine(case, rims, &device)
+    }
+
+    pub(super) fn claims(self, compared: Vec<Compared>, endorsed: &Arc<Endorsed>) -> GpuClaims {
         let class = self.report.class;
         let window = self.chain.as_ref().map_or(Window::ALWAYS, bindings::window);
+        let simulated = self.anchor.as_ref().is_some_and(|anchor| anchor.simulated);
         GpuClaims {
             identity: self.chain.as_ref().map(|chain| who(chain, class)),
             challenge: self.challenge,
             at: self.at,
-            validity: window,
-            simulated: self.anchor.is_some_and(|anchor| anchor.simulated),
+            validity: window.intersect(&endorsed.validity()),
+            simulated: simulated || endorsed.simulated(),
+            compared,
+            endorsed: Arc::clone(endorsed),
             report: self.report,
         }
     }

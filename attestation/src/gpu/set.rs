@@ -1,5 +1,7 @@
 //! All devices of one node together.
 
+use std::sync::Arc;
+
 use crate::case;
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
@@ -9,7 +11,9 @@ use crate::time::UnixTime;
 use super::anchors::Anchors;
 use super::chain::Presented;
 use super::claims::GpuSet;
+use super::compare::Compared;
 use super::device::{Device, Proven};
+use super::endorsed::Endorsed;
 use super::endorsements::Endorsements;
 use super::error::{GpuError, SetError};
 use super::topology::{self, Member};
@@ -36,6 +40,7 @@ struct Part {
     class: GpuClass,
     case: Case,
     device: Option<Device>,
+    compared: Option<Vec<Compared>>,
 }
 
 /// Verifies each device as [`super::verify`] does, and that they belong together: each there once, all for one nonce,
@@ -64,23 +69,29 @@ pub fn verify_set(
 
     // 2. Each device, but for signatures.
     let presented: Vec<_> = entries.iter().map(|entry| Presented::read(&entry.chain)).collect();
-    let with = (endorsements, anchors);
     let mut parts: Vec<_> = labels(entries)
         .zip(entries.iter().zip(&presented))
         .map(|(label, (entry, presented))| {
             let mut case = Case::new(|missing| GpuError::Undecided { missing });
-            let device = examine(&mut case, entry, presented, with, nonce, now);
-            Part { label, class: entry.class, case, device }
+            let device = examine(&mut case, entry, presented, anchors, nonce, now);
+            Part { label, class: entry.class, case, device, compared: None }
         })
         .collect();
 
     // 3. Each device's signatures; after the first that does not verify there is no more work. Shared authorities are
     //    verified once.
-    signatures(&mut parts);
+    let genuine = signatures(&mut parts);
 
-    // 4. The devices are different ones that belong together.
+    // 4. What NVIDIA says of such devices beside, verified once for all of them.
+    let endorsed = match genuine {
+        true => endorsed(&mut parts, &mut all, (endorsements, anchors), nonce, now),
+        false => not_reached(&mut all, endorsements),
+    };
+
+    // 5. The devices are different ones that belong together.
     let whole = parts.len();
-    let members: Vec<_> = parts.into_iter().filter_map(|part| closed(part, &mut all)).collect();
+    let closed = |part| closed(part, &mut all, &endorsed);
+    let members: Vec<_> = parts.into_iter().filter_map(closed).collect();
     let complete = members.len() == whole;
     let known = complete && members.iter().all(Member::is_known);
     topology::examine(&mut all, known.then_some(&members));
@@ -100,23 +111,56 @@ fn labels(entries: &[GpuEntry]) -> impl Iterator<Item = String> {
     })
 }
 
-fn signatures(parts: &mut [Part]) {
+/// Says whether every device's hold.
+fn signatures(parts: &mut [Part]) -> bool {
     let mut proven = Proven::default();
     let mut hold = true;
-    for Part { class, case, device, .. } in parts {
+    for Part { class, case, device, .. } in &mut *parts {
         match device {
             Some(device) if hold => hold = device.signatures(case, &mut proven),
             _ => stopped(case, *class),
         }
     }
+    hold && parts.iter().all(|part| part.device.is_some())
+}
+
+/// Rows about what was given stand under this name, and rows of its comparison under the device's.
+const ENDORSEMENTS: &str = "endorsements";
+
+fn endorsed(
+    parts: &mut [Part],
+    all: &mut case::Case<SetError>,
+    with: (&Endorsements, &Anchors),
+    nonce: Option<&[u8; 32]>,
+    now: UnixTime,
+) -> Arc<Endorsed> {
+    let mut case = Case::new(|missing| GpuError::Undecided { missing });
+    let devices: Vec<_> = parts.iter().filter_map(|part| part.device.as_ref()).collect();
+    let endorsed = Endorsed::examine(&mut case, with, &devices, nonce, now);
+    append(all, ENDORSEMENTS, case);
+    for Part { case, device, compared, .. } in parts {
+        *compared = device.as_ref().map(|one| one.compare_with(case, &endorsed.rims));
+    }
+    endorsed
+}
+
+fn not_reached(all: &mut case::Case<SetError>, endorsements: &Endorsements) -> Arc<Endorsed> {
+    let mut case = Case::new(|missing| GpuError::Undecided { missing });
+    super::endorsed::not_reached(&mut case, endorsements);
+    append(all, ENDORSEMENTS, case);
+    Arc::default()
+}
+
+fn append(all: &mut case::Case<SetError>, label: &str, case: Case) {
+    let (ledger, error) = case.into_parts();
+    let named = |reason| SetError::Device { device: label.to_owned(), reason: Box::new(reason) };
+    all.append_as(label, ledger, error.map(named));
 }
 
 /// The device's rows join the others under its label, and its first reason with them.
-fn closed(part: Part, all: &mut case::Case<SetError>) -> Option<Member> {
-    let Part { label, case, device, .. } = part;
-    let (ledger, error) = case.into_parts();
-    let error =
-        error.map(|reason| SetError::Device { device: label.clone(), reason: Box::new(reason) });
-    all.append_as(&label, ledger, error);
-    device.map(|device| Member { label, claims: device.claims() })
+fn closed(part: Part, all: &mut case::Case<SetError>, endorsed: &Arc<Endorsed>) -> Option<Member> {
+    let Part { label, case, device, compared, .. } = part;
+    append(all, &label, case);
+    let claims = device?.claims(compared.unwrap_or_default(), endorsed);
+    Some(Member { label, claims })
 }

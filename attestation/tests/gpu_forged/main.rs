@@ -1,6 +1,7 @@
 //! GPUs and switches: forged devices and boards with one thing changed.
 
 mod chain;
+mod endorsed;
 mod fields;
 mod firmware;
 mod report;

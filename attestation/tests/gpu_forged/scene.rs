@@ -42,6 +42,7 @@ pub(crate) fn entry(evidence: GpuEvidence) -> GpuEntry {
 #[derive(Clone)]
 pub(crate) struct Scene<T> {
     pub(crate) evidence: T,
+    pub(crate) endorsements: Endorsements,
     pub(crate) anchors: Anchors,
     pub(crate) nonce: Option<[u8; 32]>,
     pub(crate) now: u64,
@@ -55,7 +56,8 @@ pub(crate) type Set = Scene<Vec<GpuEntry>>;
 impl<T> Scene<T> {
     fn new(evidence: T, root_sha256: [u8; 32]) -> Self {
         let anchors = Anchors::production().danger_accept_simulated(root_sha256);
-        Self { evidence, anchors, nonce: None, now: NOW }
+        let endorsements = Endorsements::default();
+        Self { evidence, endorsements, anchors, nonce: None, now: NOW }
     }
 
     pub(crate) fn at(mut self, now: u64) -> Self {
@@ -65,6 +67,11 @@ impl<T> Scene<T> {
 
     pub(crate) fn asking(mut self, nonce: [u8; 32]) -> Self {
         self.nonce = Some(nonce);
+        self
+    }
+
+    pub(crate) fn with(mut self, endorsements: Endorsements) -> Self {
+        self.endorsements = endorsements;
         self
     }
 
@@ -99,15 +106,15 @@ impl From<FakeHgx> for Set {
 
 impl One {
     pub(crate) fn verify(&self) -> Verdict {
-        let none = Endorsements::default();
-        verify(&self.evidence, &none, &self.anchors, self.nonce.as_ref(), UnixTime(self.now))
+        let Self { evidence, endorsements, anchors, nonce, now } = self;
+        verify(evidence, endorsements, anchors, nonce.as_ref(), UnixTime(*now))
     }
 }
 
 impl Set {
     pub(crate) fn verify(&self) -> SetVerdict {
-        let none = Endorsements::default();
-        verify_set(&self.evidence, &none, &self.anchors, self.nonce.as_ref(), UnixTime(self.now))
+        let Self { evidence, endorsements, anchors, nonce, now } = self;
+        verify_set(evidence, endorsements, anchors, nonce.as_ref(), UnixTime(*now))
     }
 }
 

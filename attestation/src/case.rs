@@ -1,7 +1,7 @@
 //! One verification while it runs: the ledger, and the first reason against.
 
 use crate::checks::Check;
-use crate::claims::{Ledger, Outcome, Refusal, Verified};
+use crate::claims::{Finding, Ledger, Outcome, Refusal, Verified};
 
 /// A check that failed: for programs, and for people.
 pub(crate) struct Mismatch<E> {
@@ -82,6 +82,21 @@ impl<E> Case<E> {
 
     pub(crate) fn not_given(&mut self, checks: &[&'static Check], reason: &str) {
         checks.iter().for_each(|check| self.ledger.not_given(check, reason));
+    }
+
+    /// How many rows there are: where the next begins.
+    pub(crate) fn rows(&self) -> usize {
+        self.ledger.findings().len()
+    }
+
+    /// The rows from one on.
+    pub(crate) fn rows_from(&self, first: usize) -> Vec<Finding> {
+        self.ledger.findings().get(first..).unwrap_or_default().to_vec()
+    }
+
+    /// Writes the rows again that the same verification wrote before.
+    pub(crate) fn repeat(&mut self, rows: Vec<Finding>) {
+        self.ledger.append(Ledger::of(rows));
     }
 
     /// Takes over another verification's rows, each under the name of what they are about, and its first reason.

@@ -43,6 +43,11 @@ impl Ledger {
         Self { findings: Vec::new() }
     }
 
+    /// A ledger of these rows.
+    pub(crate) const fn of(findings: Vec<Finding>) -> Self {
+        Self { findings }
+    }
+
     /// The rows, in order.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {

@@ -1,6 +1,6 @@
 //! What vendors sign, and the roots that are trusted, for every platform at once.
 
-use crate::{snp, tdx};
+use crate::{gpu, snp, tdx};
 
 /// Endorsements of every platform. Nothing is trusted for where it came from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -9,6 +9,8 @@ pub struct Endorsements {
     pub snp: snp::Endorsements,
     /// Intel's.
     pub tdx: tdx::Endorsements,
+    /// NVIDIA's.
+    pub gpu: gpu::Endorsements,
 }
 
 /// Which roots anchor a chain. A value of this type always holds the vendors' own; nothing can remove them.
@@ -18,6 +20,8 @@ pub struct Anchors {
     pub snp: snp::Anchors,
     /// Intel's.
     pub tdx: tdx::Anchors,
+    /// NVIDIA's.
+    pub gpu: gpu::Anchors,
 }
 
 /// What is known before evidence arrives: roots, endorsements decoded once, and what was verified before. A verdict is
@@ -28,6 +32,8 @@ pub struct Known {
     pub snp: snp::Known,
     /// Of Intel's.
     pub tdx: tdx::Known,
+    /// Of NVIDIA's devices.
+    pub gpu: gpu::Known,
 }
 
 /// Why a file holds no endorsements.
@@ -40,6 +46,9 @@ pub enum FileError {
     /// JSON, and none of Intel's documents.
     #[error(transparent)]
     Documents(#[from] tdx::CollateralError),
+    /// A reference manifest, a response or a token, and not as NVIDIA writes it.
+    #[error(transparent)]
+    Gpu(#[from] gpu::FileError),
 }
 
 impl Endorsements {
@@ -47,10 +56,12 @@ impl Endorsements {
     pub fn extend(&mut self, other: Self) {
         self.snp.extend(other.snp);
         self.tdx.extend(other.tdx);
+        self.gpu.extend(other.gpu);
     }
 
     /// Adds what a file holds, recognised by content: certificates and revocation lists in PEM or DER, AMD's
-    /// certificate table, or Intel's documents in JSON. Certificates and lists go to the vendor who signs that way.
+    /// certificate table, Intel's documents in JSON, or NVIDIA's RIMs, OCSP responses, tokens and key sets. Certificates
+    /// and lists go to the vendor who signs that way.
     ///
     /// # Errors
     /// When the file is none of these. Nothing is added then.
@@ -58,11 +69,21 @@ impl Endorsements {
         if let Some(text) =
             std::str::from_utf8(file).ok().filter(|text| text.trim_start().starts_with('{'))
         {
-            self.tdx.extend(tdx::Endorsements::from_json(text)?);
+            let found = tdx::Endorsements::from_json(text);
+            // What is neither Intel's nor NVIDIA's is told as none of Intel's.
+            if found.is_err() && self.gpu.add_file(file).is_ok() {
+                return Ok(());
+            }
+            self.tdx.extend(found?);
             return Ok(());
         }
+        if file.trim_ascii_start().starts_with(b"<") || file.trim_ascii_start().starts_with(b"[") {
+            return Ok(self.gpu.add_file(file)?);
+        }
         let mut found = snp::Endorsements::default();
-        found.add_file(file)?;
+        if let Err(error) = found.add_file(file) {
+            return self.gpu.add_file(file).map_err(|_| error.into());
+        }
         let snp::Endorsements { certificates, crls } = found;
         let rest = |tdx: &mut tdx::Endorsements, files: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
             files.into_iter().filter(|der| !tdx.add_der(der)).collect()
@@ -80,19 +101,20 @@ impl Known {
         Self {
             snp: snp::Known::new(&endorsements.snp, anchors.snp.clone()),
             tdx: tdx::Known::new(&endorsements.tdx, anchors.tdx.clone()),
+            gpu: gpu::Known::new(&endorsements.gpu, anchors.gpu.clone()),
         }
     }
 }
 
 impl From<snp::Endorsements> for Endorsements {
     fn from(snp: snp::Endorsements) -> Self {
-        Self { snp, tdx: tdx::Endorsements::default() }
+        Self { snp, ..Self::default() }
     }
 }
 
 impl From<tdx::Endorsements> for Endorsements {
     fn from(tdx: tdx::Endorsements) -> Self {
-        Self { snp: snp::Endorsements::default(), tdx }
+        Self { tdx, ..Self::default() }
     }
 }
 
@@ -100,16 +122,21 @@ impl Anchors {
     /// The vendors' roots and no others.
     #[must_use]
     pub const fn production() -> Self {
-        Self { snp: snp::Anchors::production(), tdx: tdx::Anchors::production() }
+        Self {
+            snp: snp::Anchors::production(),
+            tdx: tdx::Anchors::production(),
+            gpu: gpu::Anchors::production(),
+        }
     }
 
-    /// Adds the one simulated root whose certificate has this SHA-256, of whichever vendor. Whatever it anchors is
+    /// Adds a simulated root, the one whose certificate has this SHA-256, of whichever vendor. Whatever it anchors is
     /// simulated hardware, and every claim says so.
     #[must_use]
-    pub const fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
+    pub fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
         Self {
             snp: self.snp.danger_accept_simulated(root_sha256),
             tdx: self.tdx.danger_accept_simulated(root_sha256),
+            gpu: self.gpu.danger_accept_simulated(root_sha256),
         }
     }
 }
@@ -122,15 +149,18 @@ mod tests {
     const INTEL: &[u8] = include_bytes!("tdx/roots/intel_sgx_root_ca.der");
     const COLLATERAL: &[u8] = include_bytes!("../testdata/tdx/v4_td10_uptodate_collateral.json");
 
+    const RIM: &[u8] = include_bytes!("../testdata/gpu/hopper_driver_545_00_rim.xml");
+
     #[test]
     fn files_go_to_the_vendor_whose_they_are() {
         let mut given = Endorsements::default();
-        for file in [AMD, INTEL, COLLATERAL] {
+        for file in [AMD, INTEL, COLLATERAL, RIM, br#"{"keys":[]}"#] {
             given.add_file(file).expect("endorsements");
         }
         assert_eq!((given.snp.certificates.len(), given.snp.crls.len()), (3, 0));
         assert_eq!((given.tdx.certificates.len(), given.tdx.crls.len()), (4, 2));
         assert_eq!((given.tdx.tcb_infos.len(), given.tdx.qe_identities.len()), (1, 1));
+        assert_eq!((given.gpu.rims.len(), given.gpu.key_sets.len()), (1, 1));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::{
     claims::{Ledger, Refusal, Verified},
     digests::{BootId, EvidenceId, ManifestDigest, Nonce, StatementDigest},
     endorsements::Known,
+    gpu::{GpuSet, SetError},
     manifest::{Configuration, Manifest},
     snp::{SnpClaims, SnpError},
     statement::Statement,
@@ -60,6 +61,9 @@ pub struct NodeClaims {
     pub kem_keys: Vec<u8>,
     /// What the CPU signed.
     pub hardware: HardwareClaims,
+    /// What its GPUs and switches signed; `None` where the statement commits to none. That they are in this machine
+    /// only the measured image says: see [`checks::GPU_RELAY`].
+    pub gpus: Option<GpuSet>,
     /// How fresh all of this is.
     pub freshness: Freshness,
     /// When statement, certificates and lists all hold.
@@ -107,8 +111,8 @@ impl HardwareClaims {
 impl NodeClaims {
     /// True when any root under this evidence is a simulated one.
     #[must_use]
-    pub const fn simulated(&self) -> bool {
-        self.hardware.simulated()
+    pub fn simulated(&self) -> bool {
+        self.hardware.simulated() || self.gpus.as_ref().is_some_and(|gpus| gpus.simulated)
     }
 
     /// The name of the quote that no malleable byte changes; `None` where the signing key's certificate is missing.
@@ -137,6 +141,9 @@ pub enum NodeError {
     /// The log beside Intel's quote.
     #[error(transparent)]
     EventLog(#[from] EventLogError),
+    /// NVIDIA's devices.
+    #[error(transparent)]
+    Gpu(#[from] SetError),
     /// A platform that this version cannot verify.
     #[error("{0} evidence cannot be verified by this version")]
     Platform(&'static str),
@@ -177,18 +184,21 @@ pub fn verify(
     }
     // 4. The chip signed this statement. 5. The chip is genuine.
     let hardware = parts.verify_hardware(known, now, &mut ledger);
-    // 6. What nobody here can verify is missing, whatever commits to it.
-    let hardware = hardware.and_then(|claims| match parts.gpus_are_none(&mut ledger) {
-        Ok(()) => Ok(claims),
-        Err(error) => Err((error, Some(claims))),
+    // 6. The GPUs that the statement commits to are genuine, and answer this boot.
+    let proven = hardware.and_then(|hardware| match parts.verify_gpus(known, now, &mut ledger) {
+        Ok(gpus) => Ok((hardware, gpus)),
+        Err(error) => Err((error, Some(hardware))),
     });
-    match hardware {
-        Ok(hardware) => Ok(Verified::new(parts.claims(hardware, freshness), ledger)),
+    match proven {
+        Ok((hardware, gpus)) => Ok(Verified::new(parts.claims(hardware, gpus, freshness), ledger)),
         Err((error, hardware)) => {
             if !matches!(error, NodeError::Platform(_)) {
                 parts.stopped_before_hardware(&mut ledger);
             }
-            let claimed = hardware.map(|hardware| Box::new(parts.claims(hardware, freshness)));
+            let claimed = hardware.map(|hardware| {
+                let gpus = None;
+                Box::new(parts.claims(hardware, gpus, freshness))
+            });
             Err(Box::new(Refusal { error, ledger, claimed }))
         }
     }

@@ -69,6 +69,14 @@ pub enum QuoteFreshness {
     },
 }
 
+impl Gpus {
+    /// What the GPUs were asked: the identity and fresh bytes, so that their answers are younger than this boot.
+    #[must_use]
+    pub fn nonce(&self, identity: &IdentityKey) -> [u8; 32] {
+        Transcript::new("sealroom/1 gpu nonce").part(&identity.0).part(&self.seed).sha256()
+    }
+}
+
 impl Statement {
     /// The 64 bytes of the hardware report over `encoded`, the exact bytes of a statement.
     #[must_use]

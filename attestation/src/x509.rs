@@ -22,6 +22,15 @@ pub const LONGEST_CERTIFICATE: usize = 16 * 1024;
 /// The longest revocation list that is read at all.
 pub const LONGEST_CRL: usize = 1024 * 1024;
 
+/// A pinned root and the simulated ones beside it, for people.
+pub(crate) fn named_roots(pinned: &Certificate, simulated: &[[u8; 32]]) -> String {
+    let mut names = pinned.subject.shown().to_owned();
+    for digest in simulated {
+        names.push_str(&format!(" or the simulated root {}", hex::encode(digest)));
+    }
+    names
+}
+
 /// Why bytes are not one certificate, or not one revocation list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

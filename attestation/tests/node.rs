@@ -16,7 +16,7 @@ use sealroom_attestation::{
     transcript::sha256,
 };
 use sealroom_forge::tdx::Event;
-use sealroom_forge::{Fake, FakeSnp};
+use sealroom_forge::{Fake, FakeGpu, FakeSnp, GpuEvidence};
 
 const NOW: UnixTime = UnixTime(1_780_272_000);
 const LEAF: LeafDigest = LeafDigest([0x21; 32]);
@@ -339,21 +339,91 @@ fn a_quote_over_something_else_is_refused_before_any_signature() {
     assert_eq!(outcome("snp.report.signature"), None);
 }
 
-#[test]
-fn evidence_of_gpus_that_nobody_verified_proves_no_node() {
-    let gpu = GpuEntry { class: GpuClass::Hopper, report: vec![1], chain: vec![2] };
-    let mut node = Node { gpus: vec![gpu], ..node() };
-    let digest = Bundle::decode(&node.bundle()).expect("a bundle").gpu_digest();
-    let digest = digest.expect("one entry");
-    node.statement.gpus = Some(Gpus { digest, seed: [5; 32] });
+/// A node that commits to these devices, asked with the nonce of its own identity and seed.
+fn with_gpus(devices: impl Fn([u8; 32]) -> Vec<FakeGpu>) -> Node {
+    let mut node = node();
+    let mut gpus = Gpus { digest: [0; 32], seed: [5; 32] };
+    let signed = devices(gpus.nonce(&node.statement.identity)).into_iter().map(|one| one.sign());
+    node.gpus = signed.map(entry).collect();
+    gpus.digest = Bundle::decode(&node.bundle()).expect("a bundle").gpu_digest().expect("GPUs");
+    node.statement.gpus = Some(gpus);
+    node
+}
+
+fn entry(evidence: GpuEvidence) -> GpuEntry {
+    let class = match evidence.class {
+        sealroom_forge::GpuClass::Hopper => GpuClass::Hopper,
+        sealroom_forge::GpuClass::Blackwell => GpuClass::Blackwell,
+        sealroom_forge::GpuClass::Ls10 => GpuClass::Ls10,
+    };
+    GpuEntry { class, report: evidence.report, chain: evidence.chain_pem }
+}
+
+fn gpu(nonce: [u8; 32]) -> Vec<FakeGpu> {
+    vec![Fake::gpu([9; 32]).nonce(nonce)]
+}
+
+fn meets(node: &Node) -> Result<Verified<NodeClaims>, Box<Refusal<NodeError, NodeClaims>>> {
+    let root = Fake::gpu([9; 32]).sign().root_sha256;
+    let anchors = node.anchors().danger_accept_simulated(root);
     let context = Context::Session(&node.session);
-    let refusal = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
-    let refusal = refusal.expect_err("a GPU that nobody looked at");
-    assert_eq!(refusal.error, NodeError::Platform("GPU"));
-    let rows = refusal.ledger.findings();
-    let last = rows.last().map(|row| (row.check.id, row.outcome));
-    assert_eq!(last, Some(("gpu.report.signature", Outcome::Missing)));
-    assert!(!refusal.ledger.has_failed() && refusal.claimed.is_some());
+    verify(&node.bundle(), context, &Endorsements::default(), &anchors, NOW)
+}
+
+#[test]
+fn accepts_a_node_whose_gpus_answer_this_boot() {
+    let board = |nonce| Fake::hgx([9; 32]).nonce(nonce).devices;
+    for (devices, count) in [(with_gpus(gpu), 1), (with_gpus(board), 12)] {
+        let proven = meets(&devices).unwrap_or_else(|refusal| panic!("{:?}", refusal.error));
+        let gpus = proven.claims().gpus.as_ref().expect("GPUs");
+        assert_eq!((gpus.devices.len(), gpus.simulated), (count, true));
+        let relay = proven.ledger().findings().iter().find(|row| row.check.id == "gpu.relay");
+        assert_eq!(relay.map(|row| row.outcome), Some(Outcome::NotGiven));
+    }
+    assert_eq!(meets(&node()).expect("no GPU").claims().gpus, None);
+}
+
+#[test]
+fn refuses_gpus_that_answered_another_boot() {
+    // A splice: genuine evidence of this CPU beside genuine evidence of a GPU that somebody else asked.
+    let spliced = meets(&with_gpus(|_| gpu([6; 32]))).expect_err("another boot's GPU");
+    assert_eq!(first(&spliced.ledger), "gpu.nonce");
+    assert!(matches!(spliced.error, NodeError::Gpu(_)));
+    let mut exchanged = with_gpus(gpu);
+    exchanged.gpus = vec![entry(Fake::gpu([9; 32]).nonce([6; 32]).sign())];
+    assert_eq!(first(&meets(&exchanged).expect_err("another GPU").ledger), "statement.gpus");
+    let context = Context::Session(&exchanged.session);
+    let honest = with_gpus(gpu);
+    let none = Endorsements::default();
+    let refusal = verify(&honest.bundle(), context, &none, &honest.anchors(), NOW);
+    assert_eq!(first(&refusal.expect_err("a GPU under nobody's root").ledger), "gpu.chain.root");
+}
+
+#[test]
+fn evidence_of_gpus_that_cannot_be_read_proves_no_node() {
+    let mut node = with_gpus(gpu);
+    node.gpus[0].chain.clear();
+    let digest = Bundle::decode(&node.bundle()).expect("a bundle").gpu_digest();
+    node.statement.gpus = Some(Gpus { digest: digest.expect("one entry"), seed: [5; 32] });
+    let refusal = meets(&node).expect_err("a GPU that nobody can know");
+    assert!(matches!(refusal.error, NodeError::Gpu(_)));
+    assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
+    assert!(refusal.claimed.is_some_and(|claims| claims.gpus.is_none()));
+}
+
+#[test]
+fn gpus_are_not_looked_at_where_the_cpu_is_not_genuine() {
+    let node = Node {
+        tamper: |bundle| {
+            if let Hardware::Snp { report, .. } = &mut bundle.hardware {
+                report[0x2a0] ^= 1;
+            }
+        },
+        ..with_gpus(gpu)
+    };
+    let ledger = meets(&node).expect_err("a broken report").ledger;
+    let row = ledger.findings().iter().find(|row| row.check.id == "gpu.report.signature");
+    assert_eq!(row.map(|row| row.outcome), Some(Outcome::Missing));
 }
 
 #[test]

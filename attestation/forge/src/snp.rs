@@ -25,8 +25,8 @@ type Change<T> = Option<Arc<dyn Fn(&mut T) + Send + Sync>>;
 #[derive(Clone)]
 pub struct FakeSnp {
     seed: [u8; 32],
-    /// What the chip's own key and name follow from.
-    chip: [u8; 32],
+    /// Which chip of a fleet.
+    chip: Option<u32>,
     vendor: Vendor,
     generation: Generation,
     vlek: bool,
@@ -76,7 +76,7 @@ impl FakeSnp {
     pub(crate) fn new(seed: [u8; 32]) -> Self {
         Self {
             seed,
-            chip: seed,
+            chip: None,
             vendor: Vendor::One,
             generation: Generation::Genoa,
             vlek: false,
@@ -118,8 +118,13 @@ impl FakeSnp {
     /// Another chip of the same fleet, under the same AMD: a key and a name of its own.
     #[must_use]
     pub fn chip(mut self, number: u32) -> Self {
-        self.chip = derive(&self.seed, &format!("chip {number}"));
+        self.chip = Some(number);
         self
+    }
+
+    /// What the chip's own key and name follow from.
+    fn chip_seed(&self) -> [u8; 32] {
+        self.chip.map_or(self.seed, |number| derive(&self.seed, &format!("chip {number}")))
     }
 
     /// With another report layout: 2 to 5; any other number is written as it is.
@@ -246,7 +251,7 @@ impl FakeSnp {
     /// The chip's name: 64 bytes, of which Turin and Venice use the first 8.
     #[must_use]
     pub fn chip_id(&self) -> [u8; 64] {
-        let mut chip: [u8; 64] = derive(&self.chip, "chip");
+        let mut chip: [u8; 64] = derive(&self.chip_seed(), "chip");
         chip.iter_mut().skip(self.generation.hwid_length()).for_each(|byte| *byte = 0);
         chip
     }
@@ -261,7 +266,7 @@ impl FakeSnp {
         let crl = changed(chain::crl(self), &self.crl).sign();
         let mut report = report::encode(self);
         let signature: Signature =
-            p384(&self.chip, "vek").sign(report.get(..0x2a0).expect("the signed part"));
+            p384(&self.chip_seed(), "vek").sign(report.get(..0x2a0).expect("the signed part"));
         let (r, s) = signature.split_bytes();
         for (offset, number) in [(0x2a0, r), (0x2e8, s)] {
             let backwards: Vec<u8> = number.iter().rev().copied().collect();

@@ -53,6 +53,9 @@ checks! {
         "a GPU that did not sign its report may show every prompt to its host",
         "collect report and certificates from the same device, in one go";
     // GPU: several devices that serve one node.
+    GPU_RELAY = "gpu.relay",
+        "a genuine GPU in another machine can answer for this one: no report names the CPU beside it",
+        "trust the measured image, which asks its own GPUs alone; pin its measurement, and know who can touch the machine";
     GPU_TOPOLOGY_COUNT = "gpu.topology.count",
         "a device that nobody shows may be anything",
         "collect evidence of every GPU and every switch: with switches eight GPUs and four switches";

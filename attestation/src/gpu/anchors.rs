@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::x509::Certificate;
+use crate::x509::{self, Certificate};
 
 /// "NVIDIA Device Identity CA" as NVIDIA's verifiers carry it.
 static DEVICE: LazyLock<Certificate> = LazyLock::new(|| {
@@ -19,7 +19,7 @@ static RIM: LazyLock<Certificate> = LazyLock::new(|| {
 /// Which roots anchor a chain. A value of this type always holds NVIDIA's own; nothing can remove them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anchors {
-    simulated: Option<[u8; 32]>,
+    simulated: Vec<[u8; 32]>,
 }
 
 /// A root that anchors a chain.
@@ -33,14 +33,15 @@ impl Anchors {
     /// NVIDIA's roots and no others.
     #[must_use]
     pub const fn production() -> Self {
-        Self { simulated: None }
+        Self { simulated: Vec::new() }
     }
 
-    /// Adds the one simulated root whose certificate has this SHA-256; the root itself must come with the
+    /// Adds a simulated root, the one whose certificate has this SHA-256; the root itself must come with the
     /// evidence. Whatever it anchors is simulated hardware, and every claim says so.
     #[must_use]
-    pub const fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
-        Self { simulated: Some(root_sha256) }
+    pub fn danger_accept_simulated(mut self, root_sha256: [u8; 32]) -> Self {
+        self.simulated.push(root_sha256);
+        self
     }
 
     /// The anchor of a device's chain that a given root is, if it is trusted. NVIDIA's own is the pinned copy.
@@ -57,26 +58,18 @@ impl Anchors {
         if root.sha256 == pinned.sha256 {
             return Some(Anchor { root: pinned.clone(), simulated: false });
         }
-        let simulated = self.simulated == Some(root.sha256);
+        let simulated = self.simulated.contains(&root.sha256);
         simulated.then(|| Anchor { root: root.clone(), simulated })
     }
 
     /// The roots that are trusted for devices, for people.
     pub(super) fn shown(&self) -> String {
-        self.named(&DEVICE)
+        x509::named_roots(&DEVICE, &self.simulated)
     }
 
     /// The roots that are trusted for RIMs, for people.
     pub(super) fn rim_shown(&self) -> String {
-        self.named(&RIM)
-    }
-
-    fn named(&self, pinned: &Certificate) -> String {
-        let pinned = pinned.subject.shown();
-        match self.simulated {
-            None => pinned.to_owned(),
-            Some(digest) => format!("{pinned} or the simulated root {}", hex::encode(digest)),
-        }
+        x509::named_roots(&RIM, &self.simulated)
     }
 }
 

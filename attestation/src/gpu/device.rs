@@ -1,12 +1,11 @@
 //! One device while it is verified.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::checks;
 use crate::evidence::{GpuClass, GpuEntry};
 use crate::time::{UnixTime, Window};
-use crate::x509::Certificate;
+use crate::x509::{Certificate, Signatures};
 
 use super::anchors::{Anchor, Anchors};
 use super::chain::{Chain, Presented};
@@ -29,10 +28,6 @@ pub(super) struct Device {
     at: UnixTime,
 }
 
-/// Links that were found to hold, by the certificate below and the key above: devices of one machine share authorities.
-#[derive(Default)]
-pub(super) struct Proven(BTreeSet<[[u8; 32]; 2]>);
-
 /// The report, read by the rules of the kind of device that is claimed.
 pub(super) fn decode(case: &mut Case, entry: &GpuEntry) -> Option<Report> {
     let decoded = Report::decode(entry.class, &entry.report);
@@ -46,7 +41,7 @@ pub(super) fn decode(case: &mut Case, entry: &GpuEntry) -> Option<Report> {
         Err(error) => Err(Mismatch::because(error.clone(), "one report of SPDM 1.1")),
     };
     if !case.check(&checks::GPU_REPORT_ENCODING, found) {
-        super::stopped(case, entry.class);
+        super::known::stopped(case, entry.class);
     }
     decoded.ok()
 }
@@ -134,13 +129,13 @@ impl Device {
     }
 
     /// Every signature from the root down; after the first that does not verify there is no more work. Says whether all hold.
-    pub(super) fn signatures(&self, case: &mut Case, proven: &mut Proven) -> bool {
+    pub(super) fn signatures(&self, case: &mut Case, memory: &Signatures) -> bool {
         let chain = self.chain.as_ref().filter(|_| self.anchor.is_some());
         let hold = chain.is_some_and(|chain| {
-            case.check(&checks::GPU_CHAIN_SIGNATURE, proven.chain(chain))
+            case.check(&checks::GPU_CHAIN_SIGNATURE, chain_signature(memory, chain, self.at))
                 && case.check(&checks::GPU_REPORT_SIGNATURE, self.signed_by(&chain.leaf))
         });
-        super::stopped(case, self.report.class);
+        super::known::stopped(case, self.report.class);
         hold
     }
 
@@ -234,26 +229,15 @@ fn who(chain: &Chain, class: GpuClass) -> Identity {
     }
 }
 
-impl Proven {
-    /// The root over its family, and so down to the leaf. The root itself is pinned.
-    fn chain(&mut self, chain: &Chain) -> Checked {
-        for (below, above) in chain.pairs() {
-            self.link(below, above)?;
-        }
-        Ok(chain.links().map(|link| link.subject.shown()).join(" < "))
-    }
-
-    fn link(&mut self, below: &Certificate, above: &Certificate) -> Result<(), Mismatch> {
-        let link = [below.sha256, above.key.sha256];
-        if self.0.contains(&link) {
-            return Ok(());
-        }
-        if below.verify_signature(&above.key).is_err() {
+/// The root over its family, and so down to the leaf. The root itself is pinned. Devices of one machine share
+/// authorities: each link is checked once.
+fn chain_signature(memory: &Signatures, chain: &Chain, now: UnixTime) -> Checked {
+    for (below, above) in chain.pairs() {
+        if memory.verify(below, &above.key, now).is_err() {
             let [subject, issuer] = [below, above].map(|one| one.subject.shown().to_owned());
             let error = ChainError::Signature { subject, issuer };
             return Err(Mismatch::because(error, "ECDSA with SHA-384 by the issuer"));
         }
-        self.0.insert(link);
-        Ok(())
     }
+    Ok(chain.links().map(|link| link.subject.shown()).join(" < "))
 }

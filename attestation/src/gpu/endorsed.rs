@@ -5,10 +5,10 @@ use std::sync::Arc;
 use crate::time::{UnixTime, Window};
 
 use super::Case;
-use super::anchors::Anchors;
 use super::compare;
 use super::device::Device;
 use super::endorsements::Endorsements;
+use super::known::Known;
 use super::nras::{self, NrasClaims};
 use super::ocsp::{self, CertificateStanding, Link, Owner};
 use super::rim::{self, Rim};
@@ -28,12 +28,13 @@ impl Endorsed {
     /// Verifies what was given, once for all devices. The caller has verified the devices' own signatures.
     pub(super) fn examine(
         case: &mut Case,
-        (endorsements, anchors): (&Endorsements, &Anchors),
+        known: &Known,
         devices: &[&Device],
         nonce: Option<&[u8; 32]>,
         now: UnixTime,
     ) -> Arc<Self> {
-        let rims = rim::examine(case, endorsements, anchors, now);
+        let Known { endorsements, anchors, rims, .. } = known;
+        let rims = rims.examine(case, endorsements, anchors, now);
         let products: Vec<_> = devices.iter().filter_map(|device| device.product()).collect();
         let products: Vec<_> = products.iter().map(String::as_str).collect();
         compare::products(case, &rims, &products);

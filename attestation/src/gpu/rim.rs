@@ -12,10 +12,13 @@ mod tag;
 mod xml;
 
 use std::fmt;
+use std::sync::Arc;
 
 use ring::digest;
 
 use crate::checks::{self, Check};
+use crate::claims::Finding;
+use crate::memory::Memory;
 use crate::time::{UnixTime, Window};
 use crate::transcript::sha256;
 
@@ -207,34 +210,59 @@ fn verify_signatures(document: &Document, links: &Links) -> Result<(), RimError>
 /// ```
 pub fn verify(endorsements: &Endorsements, anchors: &Anchors, now: UnixTime) -> Examined<Rim> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
-    let rims = examine(&mut case, endorsements, anchors, now);
+    let rims = Rims::default().examine(&mut case, endorsements, anchors, now);
     case.conclude(rims, true).map_err(Box::new)
 }
 
-/// Examines every RIM that was given; those of which every check passed come back.
-pub(crate) fn examine(
-    case: &mut Case,
-    endorsements: &Endorsements,
-    anchors: &Anchors,
-    now: UnixTime,
-) -> Vec<Rim> {
-    let mut files: Vec<&Vec<u8>> = Vec::new();
-    for file in &endorsements.rims {
-        if !files.contains(&file) {
-            files.push(file);
+/// RIMs that were verified, by SHA-256 of their bytes, each with the rows that say how.
+#[derive(Debug, Default)]
+pub(super) struct Rims {
+    verified: Memory<[u8; 32], Arc<(Rim, Vec<Finding>)>>,
+}
+
+impl Rims {
+    /// Examines every RIM that was given; those of which every check passed come back.
+    pub(super) fn examine(
+        &self,
+        case: &mut Case,
+        endorsements: &Endorsements,
+        anchors: &Anchors,
+        now: UnixTime,
+    ) -> Vec<Rim> {
+        let mut files: Vec<&Vec<u8>> = Vec::new();
+        for file in &endorsements.rims {
+            if !files.contains(&file) {
+                files.push(file);
+            }
         }
+        if files.is_empty() {
+            case.not_given(NEEDED, "no RIM was given");
+        }
+        let found = files.len();
+        if found > MOST {
+            let error = RimError::TooMany { found, limit: MOST };
+            case.check(&checks::GPU_RIM_DECODE, Err(Mismatch::because(error, MOST)));
+            case.stopped_before(NEEDED);
+            return Vec::new();
+        }
+        files.into_iter().filter_map(|file| self.one(case, file, anchors, now)).collect()
     }
-    if files.is_empty() {
-        case.not_given(NEEDED, "no RIM was given");
+
+    /// A RIM that was verified under the same roots and counts now is the same RIM, and has the same rows.
+    fn one(&self, case: &mut Case, file: &[u8], anchors: &Anchors, now: UnixTime) -> Option<Rim> {
+        let digest = sha256(file);
+        let known = self.verified.recall(&digest, now);
+        if let Some(known) = known.filter(|known| known.0.validity.contains(now)) {
+            let (rim, rows) = &*known;
+            case.repeat(rows.clone());
+            return Some(rim.clone());
+        }
+        let first = case.rows();
+        let rim = examine_one(case, file, anchors, now)?;
+        let known = Arc::new((rim.clone(), case.rows_from(first)));
+        self.verified.keep(digest, known, rim.validity.until, now);
+        Some(rim)
     }
-    let found = files.len();
-    if found > MOST {
-        let error = RimError::TooMany { found, limit: MOST };
-        case.check(&checks::GPU_RIM_DECODE, Err(Mismatch::because(error, MOST)));
-        case.stopped_before(NEEDED);
-        return Vec::new();
-    }
-    files.into_iter().filter_map(|file| examine_one(case, file, anchors, now)).collect()
 }
 
 fn examine_one(case: &mut Case, file: &[u8], anchors: &Anchors, now: UnixTime) -> Option<Rim> {

@@ -7,17 +7,18 @@ use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
 use crate::evidence::{GpuClass, GpuEntry};
 use crate::time::UnixTime;
+use crate::x509::Signatures;
 
-use super::anchors::Anchors;
+use super::Case;
 use super::chain::Presented;
 use super::claims::GpuSet;
 use super::compare::Compared;
-use super::device::{Device, Proven};
+use super::device::Device;
 use super::endorsed::Endorsed;
 use super::endorsements::Endorsements;
 use super::error::{GpuError, SetError};
+use super::known::{Known, stopped};
 use super::topology::{self, Member};
-use super::{Case, examine, stopped};
 
 /// More devices than one bundle has: work before the first signature is bounded.
 pub const MOST_DEVICES: usize = 32;
@@ -43,60 +44,61 @@ struct Part {
     compared: Option<Vec<Compared>>,
 }
 
-/// Verifies each device as [`super::verify`] does, and that they belong together: each there once, all for one nonce,
-/// of one architecture and mode, and with switches exactly the GPUs and switches that name each other. Every row about
-/// one device names it.
-///
-/// The caller has established nothing, and must still appraise the claims: which architecture and how many devices are
-/// wanted, and why they belong to the CPU in question.
-///
-/// # Errors
-/// The first reason against, every check that ran and those that did not, and what the devices claim.
-pub fn verify_set(
-    entries: &[GpuEntry],
-    endorsements: &Endorsements,
-    anchors: &Anchors,
-    nonce: Option<&[u8; 32]>,
-    now: UnixTime,
-) -> Result<Verified<GpuSet>, Box<Refusal<SetError, GpuSet>>> {
-    let mut all = case::Case::new(|missing| SetError::Undecided { missing });
+impl Known {
+    /// Verifies each device as [`Known::verify`] does, and that they belong together: each there once, all for one
+    /// nonce, of one architecture and mode, and with switches exactly the GPUs and switches that name each other. Every
+    /// row about one device names it.
+    ///
+    /// The caller has established nothing, and must still appraise the claims: which architecture and how many devices
+    /// are wanted, and why they belong to the CPU in question.
+    ///
+    /// # Errors
+    /// The first reason against, every check that ran and those that did not, and what the devices claim.
+    pub fn verify_set(
+        &self,
+        entries: &[GpuEntry],
+        nonce: Option<&[u8; 32]>,
+        now: UnixTime,
+    ) -> Result<Verified<GpuSet>, Box<Refusal<SetError, GpuSet>>> {
+        let mut all = case::Case::new(|missing| SetError::Undecided { missing });
 
-    // 1. A number of devices that can stand together, before any of them costs work.
-    if !all.check(&checks::GPU_TOPOLOGY_COUNT, topology::count(entries)) {
-        all.stopped_before(TOPOLOGY);
-        return all.refuse().map_err(Box::new);
+        // 1. A number of devices that can stand together, before any of them costs work.
+        if !all.check(&checks::GPU_TOPOLOGY_COUNT, topology::count(entries)) {
+            all.stopped_before(TOPOLOGY);
+            return all.refuse().map_err(Box::new);
+        }
+
+        // 2. Each device, but for signatures.
+        let presented: Vec<_> = entries.iter().map(|entry| Presented::read(&entry.chain)).collect();
+        let mut parts: Vec<_> = labels(entries)
+            .zip(entries.iter().zip(&presented))
+            .map(|(label, (entry, presented))| {
+                let mut case = Case::new(|missing| GpuError::Undecided { missing });
+                let device = self.examine(&mut case, entry, presented, nonce, now);
+                Part { label, class: entry.class, case, device, compared: None }
+            })
+            .collect();
+
+        // 3. Each device's signatures; after the first that does not verify there is no more work. Shared authorities are
+        //    verified once.
+        let genuine = signatures(&mut parts, &self.signatures);
+
+        // 4. What NVIDIA says of such devices beside, verified once for all of them.
+        let endorsed = match genuine {
+            true => endorsed(&mut parts, &mut all, self, nonce, now),
+            false => not_reached(&mut all, &self.endorsements),
+        };
+
+        // 5. The devices are different ones that belong together.
+        let whole = parts.len();
+        let closed = |part| closed(part, &mut all, &endorsed);
+        let members: Vec<_> = parts.into_iter().filter_map(closed).collect();
+        let complete = members.len() == whole;
+        let known = complete && members.iter().all(Member::is_known);
+        topology::examine(&mut all, known.then_some(&members));
+        let devices = members.into_iter().map(|member| member.claims).collect();
+        all.conclude(GpuSet::new(devices), complete).map_err(Box::new)
     }
-
-    // 2. Each device, but for signatures.
-    let presented: Vec<_> = entries.iter().map(|entry| Presented::read(&entry.chain)).collect();
-    let mut parts: Vec<_> = labels(entries)
-        .zip(entries.iter().zip(&presented))
-        .map(|(label, (entry, presented))| {
-            let mut case = Case::new(|missing| GpuError::Undecided { missing });
-            let device = examine(&mut case, entry, presented, anchors, nonce, now);
-            Part { label, class: entry.class, case, device, compared: None }
-        })
-        .collect();
-
-    // 3. Each device's signatures; after the first that does not verify there is no more work. Shared authorities are
-    //    verified once.
-    let genuine = signatures(&mut parts);
-
-    // 4. What NVIDIA says of such devices beside, verified once for all of them.
-    let endorsed = match genuine {
-        true => endorsed(&mut parts, &mut all, (endorsements, anchors), nonce, now),
-        false => not_reached(&mut all, endorsements),
-    };
-
-    // 5. The devices are different ones that belong together.
-    let whole = parts.len();
-    let closed = |part| closed(part, &mut all, &endorsed);
-    let members: Vec<_> = parts.into_iter().filter_map(closed).collect();
-    let complete = members.len() == whole;
-    let known = complete && members.iter().all(Member::is_known);
-    topology::examine(&mut all, known.then_some(&members));
-    let devices = members.into_iter().map(|member| member.claims).collect();
-    all.conclude(GpuSet::new(devices), complete).map_err(Box::new)
 }
 
 /// "GPU 0" and so on, "switch 0" and so on, by what each entry says it is.
@@ -112,12 +114,11 @@ fn labels(entries: &[GpuEntry]) -> impl Iterator<Item = String> {
 }
 
 /// Says whether every device's hold.
-fn signatures(parts: &mut [Part]) -> bool {
-    let mut proven = Proven::default();
+fn signatures(parts: &mut [Part], memory: &Signatures) -> bool {
     let mut hold = true;
     for Part { class, case, device, .. } in &mut *parts {
         match device {
-            Some(device) if hold => hold = device.signatures(case, &mut proven),
+            Some(device) if hold => hold = device.signatures(case, memory),
             _ => stopped(case, *class),
         }
     }
@@ -130,13 +131,13 @@ const ENDORSEMENTS: &str = "endorsements";
 fn endorsed(
     parts: &mut [Part],
     all: &mut case::Case<SetError>,
-    with: (&Endorsements, &Anchors),
+    known: &Known,
     nonce: Option<&[u8; 32]>,
     now: UnixTime,
 ) -> Arc<Endorsed> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     let devices: Vec<_> = parts.iter().filter_map(|part| part.device.as_ref()).collect();
-    let endorsed = Endorsed::examine(&mut case, with, &devices, nonce, now);
+    let endorsed = Endorsed::examine(&mut case, known, &devices, nonce, now);
     append(all, ENDORSEMENTS, case);
     for Part { case, device, compared, .. } in parts {
         *compared = device.as_ref().map(|one| one.compare_with(case, &endorsed.rims));

@@ -8,11 +8,12 @@ use crate::{
     digests::{BootId, KemDigest, StatementDigest},
     endorsements::Known,
     evidence::{Binder, Bundle, Hardware},
+    gpu::{self, GpuSet},
     manifest::{Configuration, Manifest},
     snp::{self, Report},
     statement::{self, QuoteFreshness, Statement},
     tdx::{self, Quote, TdxClaims},
-    time::UnixTime,
+    time::{UnixTime, Window},
     transcript::sha256,
 };
 
@@ -216,20 +217,39 @@ impl Parts {
             Hardware::Tdx { .. } => ledger.stopped_before(tdx::NEEDED),
             Hardware::AzureVtpm { .. } => {}
         }
-    }
-
-    /// The statement commits to GPU evidence; that commitment proves nothing about a GPU.
-    pub(super) fn gpus_are_none(&self, ledger: &mut Ledger) -> Result<(), NodeError> {
-        let found = self.bundle.gpus.len();
-        if found == 0 {
-            return Ok(());
+        if self.statement.gpus.is_some() {
+            ledger.stopped_before(gpu::TOPOLOGY);
+            ledger.stopped_before(gpu::NEEDED);
         }
-        let reason = format!("{found} GPU entries, which this version cannot verify");
-        ledger.missing(&checks::GPU_REPORT_SIGNATURE, reason);
-        Err(NodeError::Platform("GPU"))
     }
 
-    pub(super) fn claims(self, hardware: HardwareClaims, freshness: Freshness) -> NodeClaims {
+    /// Every device that the statement commits to is genuine, and answers a nonce that only this boot could have asked.
+    pub(super) fn verify_gpus(
+        &self,
+        known: &Known,
+        now: UnixTime,
+        ledger: &mut Ledger,
+    ) -> Result<Option<GpuSet>, NodeError> {
+        let Some(gpus) = self.statement.gpus else { return Ok(None) };
+        let nonce = gpus.nonce(&self.statement.identity);
+        let verdict = known.gpu.verify_set(&self.bundle.gpus, Some(&nonce), now);
+        let (devices, rows) = match verdict {
+            Ok(verified) => (Ok(Some(verified.claims().clone())), verified.ledger().clone()),
+            Err(refusal) => (Err(refusal.error.into()), refusal.ledger),
+        };
+        ledger.append(rows);
+        ledger.not_given(&checks::GPU_RELAY, "no report says in which machine a GPU is");
+        devices
+    }
+
+    pub(super) fn claims(
+        self,
+        hardware: HardwareClaims,
+        gpus: Option<GpuSet>,
+        freshness: Freshness,
+    ) -> NodeClaims {
+        let of_gpus = gpus.as_ref().map_or(Window::ALWAYS, |gpus| gpus.validity);
+        let validity = self.statement.window().intersect(&hardware.validity());
         NodeClaims {
             boot_id: self.boot_id,
             statement_digest: self.digest,
@@ -238,8 +258,9 @@ impl Parts {
             config: self.config,
             kem_keys: self.bundle.kem_keys,
             freshness,
-            validity: self.statement.window().intersect(&hardware.validity()),
+            validity: validity.intersect(&of_gpus),
             hardware,
+            gpus,
             statement: self.statement,
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn signatures() -> Signatures {
 /// Which roots anchor a chain. A value of this type always holds AMD's own; nothing can remove them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anchors {
-    simulated: Option<[u8; 32]>,
+    simulated: Vec<[u8; 32]>,
 }
 
 /// A root that anchors a chain.
@@ -65,19 +65,20 @@ impl Anchors {
     /// AMD's roots for Milan, Genoa and Turin, and no others.
     #[must_use]
     pub const fn production() -> Self {
-        Self { simulated: None }
+        Self { simulated: Vec::new() }
     }
 
-    /// Adds the one simulated root whose certificate has this SHA-256; the root itself must come with the
+    /// Adds a simulated root, the one whose certificate has this SHA-256; the root itself must come with the
     /// evidence. Whatever it anchors is simulated hardware, and every claim says so.
     #[must_use]
-    pub const fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
-        Self { simulated: Some(root_sha256) }
+    pub fn danger_accept_simulated(mut self, root_sha256: [u8; 32]) -> Self {
+        self.simulated.push(root_sha256);
+        self
     }
 
     /// True when a given root is trusted.
     pub(super) fn anchor(&self, root: &Arc<Certificate>) -> Option<Anchor> {
-        if self.simulated == Some(root.sha256) {
+        if self.simulated.contains(&root.sha256) {
             let generation = Generation::from_root_name(root.subject.common_name.as_deref())?;
             return Some(Anchor { root: Arc::clone(root), generation, simulated: true });
         }
@@ -95,9 +96,8 @@ impl Anchors {
     pub(super) fn shown(&self) -> String {
         let mut names: Vec<String> =
             PINNED.iter().map(|(_, root)| root.subject.shown().to_owned()).collect();
-        names.extend(
-            self.simulated.map(|digest| format!("the simulated root {}", hex::encode(digest))),
-        );
+        let simulated = self.simulated.iter();
+        names.extend(simulated.map(|digest| format!("the simulated root {}", hex::encode(digest))));
         names.join(", ")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use crate::x509::{Certificate, Signatures};
+use crate::x509::{self, Certificate, Signatures};
 
 /// "Intel SGX Root CA" as Intel publishes it.
 static PINNED: LazyLock<Arc<Certificate>> = LazyLock::new(|| {
@@ -36,7 +36,7 @@ pub(super) fn signatures() -> Signatures {
 /// Which root anchors a chain. A value of this type always holds Intel's own; nothing can remove it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Anchors {
-    simulated: Option<[u8; 32]>,
+    simulated: Vec<[u8; 32]>,
 }
 
 /// A root that anchors a chain.
@@ -50,19 +50,20 @@ impl Anchors {
     /// Intel's root and no other.
     #[must_use]
     pub const fn production() -> Self {
-        Self { simulated: None }
+        Self { simulated: Vec::new() }
     }
 
-    /// Adds the one simulated root whose certificate has this SHA-256; the root itself must come with the
+    /// Adds a simulated root, the one whose certificate has this SHA-256; the root itself must come with the
     /// evidence. Whatever it anchors is simulated hardware, and every claim says so.
     #[must_use]
-    pub const fn danger_accept_simulated(self, root_sha256: [u8; 32]) -> Self {
-        Self { simulated: Some(root_sha256) }
+    pub fn danger_accept_simulated(mut self, root_sha256: [u8; 32]) -> Self {
+        self.simulated.push(root_sha256);
+        self
     }
 
     /// The anchor that a given root is, if it is trusted.
     pub(super) fn anchor(&self, root: &Arc<Certificate>) -> Option<Anchor> {
-        let simulated = self.simulated == Some(root.sha256);
+        let simulated = self.simulated.contains(&root.sha256);
         let trusted = simulated || root.sha256 == PINNED.sha256;
         trusted.then(|| Anchor { root: Arc::clone(root), simulated })
     }
@@ -75,12 +76,7 @@ impl Anchors {
 
     /// The roots that are trusted, for people.
     pub(super) fn shown(&self) -> String {
-        match self.simulated {
-            None => "Intel SGX Root CA".to_owned(),
-            Some(digest) => {
-                format!("Intel SGX Root CA or the simulated root {}", hex::encode(digest))
-            }
-        }
+        x509::named_roots(&PINNED, &self.simulated)
     }
 }
 

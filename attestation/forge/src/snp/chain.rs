@@ -137,7 +137,7 @@ pub(super) fn vek(machine: &FakeSnp) -> CertificateSpec {
     } else {
         machine.generation.product_name().into()
     };
-    let spki = p384_spki(&p384(&machine.chip, "vek"));
+    let spki = p384_spki(&p384(&machine.chip_seed(), "vek"));
     let mut vek = spec(machine, name, &issuer, spki, signer);
     vek.serial = vec![0];
     let struct_version =

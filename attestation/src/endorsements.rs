@@ -85,6 +85,10 @@ impl Endorsements {
             return self.gpu.add_file(file).map_err(|_| error.into());
         }
         let snp::Endorsements { certificates, crls } = found;
+        // NVIDIA's certificates are those that are signed with SHA-384 on a curve.
+        let (nvidia, certificates): (Vec<_>, Vec<_>) =
+            certificates.into_iter().partition(|der| gpu::Endorsements::signs(der));
+        self.gpu.certificates.extend(nvidia);
         let rest = |tdx: &mut tdx::Endorsements, files: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
             files.into_iter().filter(|der| !tdx.add_der(der)).collect()
         };

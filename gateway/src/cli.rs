@@ -83,9 +83,10 @@ struct ConnectArguments {
     /// The origin of a web page that may call, as https://HOST[:PORT].
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<Origin>,
-    /// Trust one simulated root, by the SHA-256 of its certificate. Every output says SIMULATED.
+    /// Trust one simulated root, by the SHA-256 of its certificate; again for a second one, as of a CPU and a GPU. Every
+    /// output says SIMULATED.
     #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
-    danger_accept_simulated: Option<[u8; 32]>,
+    danger_accept_simulated: Vec<[u8; 32]>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -181,11 +182,13 @@ fn trust(arguments: &ConnectArguments) -> Result<Trust> {
     }
     let endorsements = load_endorsements(&arguments.with)?;
     let mut anchors = Anchors::production();
-    if let Some(root) = arguments.danger_accept_simulated {
+    if !arguments.danger_accept_simulated.is_empty() {
         anstream::eprintln!(
             "{RED}SIMULATED{RED:#}: a test root is accepted as hardware. This proves nothing about a machine."
         );
-        anchors = anchors.danger_accept_simulated(root);
+    }
+    for root in &arguments.danger_accept_simulated {
+        anchors = anchors.danger_accept_simulated(*root);
     }
     Ok(Trust::new(policy, &endorsements, &anchors))
 }

@@ -7,6 +7,7 @@ use sealroom_attestation::{
 
 use crate::{policy::Policy, verdict::Claims};
 
+mod gpu;
 mod snp;
 mod tdx;
 
@@ -24,12 +25,17 @@ pub enum Standing {
 pub fn appraise(policy: &Policy, claims: &Claims, standing: Standing) -> Ledger {
     let mut ledger = Ledger::new();
     match claims.hardware() {
-        HardwareClaims::Snp(claims) => snp::appraise(&policy.snp, claims, &mut ledger),
-        HardwareClaims::Tdx(claims) => tdx::appraise(&policy.tdx, claims, &mut ledger),
+        Some(HardwareClaims::Snp(claims)) => snp::appraise(&policy.snp, claims, &mut ledger),
+        Some(HardwareClaims::Tdx(claims)) => tdx::appraise(&policy.tdx, claims, &mut ledger),
+        None => {}
     }
-    match claims.node() {
-        Some(node) => self::node(policy, node, &mut ledger),
-        None => bare_report(policy, &mut ledger),
+    match claims {
+        Claims::Node(node) => self::node(policy, node, &mut ledger),
+        Claims::Bare(_) => bare_report(policy, &mut ledger),
+        Claims::Gpu(claims) => {
+            gpu::bare(&policy.gpu, claims, &mut ledger);
+            bare_report(policy, &mut ledger);
+        }
     }
     match standing {
         Standing::Proven => ledger,
@@ -65,6 +71,7 @@ fn bare_report(policy: &Policy, ledger: &mut Ledger) {
 }
 
 fn node(policy: &Policy, node: &NodeClaims, ledger: &mut Ledger) {
+    gpu::node(&policy.gpu, node, ledger);
     let (found, least) = (name(node.freshness), name(policy.freshness));
     match node.freshness {
         fresh if fresh >= policy.freshness => ledger.pass(&checks::POLICY_FRESHNESS, found),

@@ -1,6 +1,6 @@
 //! The auditor's door: evidence of any kind from a file, with whatever endorsements came along.
 
-use sealroom_attestation::{UnixTime, digests::Nonce, node::Context, snp, tdx};
+use sealroom_attestation::{UnixTime, digests::Nonce, gpu, node::Context, snp, tdx};
 
 use crate::{
     judge::{Examined, Trust},
@@ -16,12 +16,14 @@ pub enum Evidence {
     SnpReport(Vec<u8>),
     /// A bare TDX or SGX quote, without the padding of the buffer that it was made in.
     TdxQuote(Vec<u8>),
+    /// A bare report of a GPU or a switch; its certificates are among the endorsements.
+    GpuReport(Vec<u8>),
 }
 
 /// The file holds no evidence that this version knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{length} bytes that are neither an evidence bundle nor an SEV-SNP report (binary or hexadecimal) nor a TDX quote"
+    "{length} bytes that are neither an evidence bundle nor an SEV-SNP report (binary or hexadecimal) nor a TDX quote nor a GPU's report"
 )]
 pub struct UnknownEvidence {
     /// Bytes in the file.
@@ -41,8 +43,11 @@ impl Evidence {
         if let Some(quote) = tdx::quote_from_file(file) {
             return Ok(Self::TdxQuote(quote));
         }
-        let report = snp::report_from_file(file);
-        report.map(Self::SnpReport).ok_or(UnknownEvidence { length: file.len() })
+        if let Some(report) = snp::report_from_file(file) {
+            return Ok(Self::SnpReport(report));
+        }
+        let report = gpu::report_from_file(file);
+        report.map(Self::GpuReport).ok_or(UnknownEvidence { length: file.len() })
     }
 }
 
@@ -77,6 +82,10 @@ pub fn check(input: &Input, trust: &Trust) -> Verdict {
         }
         Evidence::SnpReport(report) => Examined::snp_report(report, trust, input.at),
         Evidence::TdxQuote(quote) => Examined::tdx_quote(quote, trust, input.at),
+        Evidence::GpuReport(report) => {
+            let entry = trust.known.gpu.entry(report);
+            Examined::gpu_report(&entry, input.nonce, trust, input.at)
+        }
     };
     match input.mode {
         Mode::Policy => examined.conclude(Some(&trust.policy)),

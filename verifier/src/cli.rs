@@ -42,6 +42,7 @@ Examples:
   sealroom-verifier check report.bin --with vcek.der --with genoa_chain.pem
   sealroom-verifier check report.bin --with vcek.der --with genoa_chain.pem --crypto-only --json
   sealroom-verifier check quote.bin --with collateral.json --crypto-only
+  sealroom-verifier check gpu.hex --with chain.pem --with driver_rim.xml --with vbios_rim.xml --nonce 00112233...
   sealroom-verifier check bundle.cbor --policy policy.toml --nonce 00112233... --at 2026-06-01T00:00:00Z";
 
 #[derive(Debug, Subcommand)]
@@ -57,10 +58,10 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct CheckArguments {
-    /// An evidence bundle, an SEV-SNP report as binary or hexadecimal text, or a TDX quote.
+    /// An evidence bundle, an SEV-SNP report or a GPU's report as binary or hexadecimal text, or a TDX quote.
     file: PathBuf,
     /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER; TCB info, QE identity and
-    /// collateral, JSON.
+    /// collateral, JSON; a GPU's certificate chain, RIMs, OCSP responses, tokens and key sets.
     #[arg(long = "with", value_name = "FILE")]
     with: Vec<PathBuf>,
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.
@@ -69,7 +70,7 @@ struct CheckArguments {
     /// The time at which to judge. The present when it is not given.
     #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
     at: Option<UnixTime>,
-    /// The nonce for which a bundle was made: 64 hexadecimal digits.
+    /// The nonce for which a bundle or a GPU's report was made: 64 hexadecimal digits.
     #[arg(long, value_name = "HEX", value_parser = nonce)]
     nonce: Option<Nonce>,
     /// Answer one question: is this genuinely the vendor's? Exit 0 genuine, 1 not, 2 undecided.
@@ -78,9 +79,10 @@ struct CheckArguments {
     /// Print JSON, schema 1.
     #[arg(long)]
     json: bool,
-    /// Trust one simulated root, by the SHA-256 of its certificate. Every output says SIMULATED.
+    /// Trust one simulated root, by the SHA-256 of its certificate; again for a second one, as of a CPU and a GPU. Every
+    /// output says SIMULATED.
     #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
-    danger_accept_simulated: Option<[u8; 32]>,
+    danger_accept_simulated: Vec<[u8; 32]>,
 }
 
 fn rfc3339(text: &str) -> Result<UnixTime, String> {
@@ -150,8 +152,10 @@ fn run_check(arguments: &CheckArguments) -> Result<ExitCode> {
     let file = read(&arguments.file)?;
     let evidence = Evidence::from_file(&file)
         .with_context(|| format!("recognising {}", arguments.file.display()))?;
-    if arguments.nonce.is_some() && !matches!(evidence, Evidence::Bundle(_)) {
-        bail!("only a bundle names a nonce: it cannot be compared with a bare report");
+    if arguments.nonce.is_some()
+        && !matches!(evidence, Evidence::Bundle(_) | Evidence::GpuReport(_))
+    {
+        bail!("only a bundle and a GPU's report name a nonce: a CPU's bare report has none");
     }
     let mode = if arguments.crypto_only { Mode::CryptoOnly } else { Mode::Policy };
     let at = arguments.at.map_or_else(now, Ok)?;
@@ -167,8 +171,8 @@ fn trust(arguments: &CheckArguments) -> Result<Trust> {
     };
     let endorsements = load_endorsements(&arguments.with)?;
     let mut anchors = Anchors::production();
-    if let Some(root) = arguments.danger_accept_simulated {
-        anchors = anchors.danger_accept_simulated(root);
+    for root in &arguments.danger_accept_simulated {
+        anchors = anchors.danger_accept_simulated(*root);
     }
     Ok(Trust::new(policy, &endorsements, &anchors))
 }

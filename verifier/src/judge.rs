@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use sealroom_attestation::{
     Ledger, UnixTime,
+    digests::Nonce,
     endorsements::{Anchors, Endorsements, Known},
+    evidence::GpuEntry,
     node::{self, Context, Freshness, HardwareClaims, NodeClaims},
     snp,
 };
@@ -20,7 +22,7 @@ use crate::{
 pub struct Trust {
     /// What it accepts.
     pub policy: Policy,
-    known: Arc<Known>,
+    pub(crate) known: Arc<Known>,
 }
 
 impl Trust {
@@ -127,6 +129,20 @@ impl Examined {
                 refusal.claimed.map(HardwareClaims::Tdx).map(Claims::Bare),
                 refusal.ledger,
             ),
+        }
+    }
+
+    pub(crate) fn gpu_report(
+        entry: &GpuEntry,
+        nonce: Option<Nonce>,
+        trust: &Trust,
+        now: UnixTime,
+    ) -> Self {
+        match trust.known.gpu.verify(entry, nonce.as_ref().map(|nonce| &nonce.0), now) {
+            Ok(proven) => {
+                Self::proven(Claims::Gpu(Box::new(proven.claims().clone())), proven.ledger())
+            }
+            Err(refusal) => Self::claimed(refusal.claimed.map(Claims::Gpu), refusal.ledger),
         }
     }
 

@@ -16,7 +16,7 @@ pub use appraise::{Standing, appraise};
 pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
 pub use judge::{Accepted, Trust, judge};
 pub use policy::{
-    FirmwareFloor, Flag, Pins, Policy, PolicyError, Revocation, Rule, SnpPolicy, TdImage, TdxFlag,
-    TdxPolicy, UnknownBits,
+    Architecture, FirmwareFloor, Flag, GpuPolicy, Pins, Policy, PolicyError, Required, Revocation,
+    Rule, SnpPolicy, Suspended, TdImage, TdxFlag, TdxPolicy, UnknownBits, Version,
 };
 pub use verdict::{Claims, Crypto, Decision, Verdict};

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use sealroom_attestation::{digests::ManifestDigest, node::Freshness};
 
+mod gpu;
 mod raw;
 mod snp;
 mod tdx;
 
+pub use gpu::{Architecture, GpuPolicy, Required, Suspended, Version};
 pub use snp::{FirmwareFloor, Flag, Pins, Revocation, Rule, SnpPolicy, UnknownBits};
 pub use tdx::{TdImage, TdxFlag, TdxPolicy};
 
@@ -20,6 +22,8 @@ pub struct Policy {
     pub snp: SnpPolicy,
     /// Rules for TDX.
     pub tdx: TdxPolicy,
+    /// Rules for GPUs.
+    pub gpu: GpuPolicy,
     /// Public model name to the manifests accepted under it. Empty: every model is open, and none accepted.
     pub models: BTreeMap<String, Vec<ManifestDigest>>,
 }
@@ -68,6 +72,7 @@ impl Policy {
             freshness: Freshness::Hardware,
             snp: SnpPolicy::built_in(),
             tdx: TdxPolicy::built_in(),
+            gpu: GpuPolicy::built_in(),
             models: BTreeMap::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! Verdicts for people and for programs.
 
+mod gpu;
 mod hardware;
 mod json;
 mod table;

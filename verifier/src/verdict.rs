@@ -1,9 +1,10 @@
 //! A verdict: the policy over the claims, with every check and its reason.
 
 use sealroom_attestation::{
-    Ledger,
+    Ledger, Window,
     claims::{Finding, Outcome},
     digests::EvidenceId,
+    gpu::GpuClaims,
     node::{HardwareClaims, NodeClaims},
 };
 
@@ -12,17 +13,30 @@ use sealroom_attestation::{
 pub enum Claims {
     /// A node's bundle.
     Node(Box<NodeClaims>),
-    /// A bare report or quote.
+    /// A bare report or quote of a CPU.
     Bare(HardwareClaims),
+    /// A bare report of a GPU or a switch.
+    Gpu(Box<GpuClaims>),
 }
 
 impl Claims {
-    /// The hardware's part.
+    /// The CPU's part, where there is one.
     #[must_use]
-    pub const fn hardware(&self) -> &HardwareClaims {
+    pub const fn hardware(&self) -> Option<&HardwareClaims> {
         match self {
-            Self::Node(node) => &node.hardware,
-            Self::Bare(hardware) => hardware,
+            Self::Node(node) => Some(&node.hardware),
+            Self::Bare(hardware) => Some(hardware),
+            Self::Gpu(_) => None,
+        }
+    }
+
+    /// When all of it counts.
+    #[must_use]
+    pub const fn validity(&self) -> Window {
+        match self {
+            Self::Node(node) => node.validity,
+            Self::Bare(hardware) => hardware.validity(),
+            Self::Gpu(gpu) => gpu.validity,
         }
     }
 
@@ -31,7 +45,7 @@ impl Claims {
     pub const fn node(&self) -> Option<&NodeClaims> {
         match self {
             Self::Node(node) => Some(node),
-            Self::Bare(_) => None,
+            Self::Bare(_) | Self::Gpu(_) => None,
         }
     }
 }
@@ -99,13 +113,20 @@ impl Verdict {
     /// True when any root under the evidence is a simulated one. Every output says so first.
     #[must_use]
     pub fn simulated(&self) -> bool {
-        self.claims.as_ref().is_some_and(|claims| claims.hardware().simulated())
+        self.claims.as_ref().is_some_and(|claims| match claims {
+            Claims::Node(node) => node.simulated(),
+            Claims::Bare(hardware) => hardware.simulated(),
+            Claims::Gpu(gpu) => gpu.simulated,
+        })
     }
 
     /// The name of the evidence that no malleable byte changes.
     #[must_use]
     pub fn evidence_id(&self) -> Option<EvidenceId> {
-        self.claims.as_ref()?.hardware().evidence_id()
+        match self.claims.as_ref()? {
+            Claims::Gpu(gpu) => gpu.evidence_id().map(EvidenceId),
+            other => other.hardware()?.evidence_id(),
+        }
     }
 
     /// The row that decided: the first failed one, else the first that is missing.

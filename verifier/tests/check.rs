@@ -41,8 +41,10 @@ fn rows() -> Vec<Row> {
         let file = testdata().join(platform).join("expected.tsv");
         fs::read_to_string(file).expect("the table")
     };
-    let tables = table("snp") + &table("tdx");
-    let rows = tables.lines().filter(|line| line.starts_with("snp/") || line.starts_with("tdx/"));
+    let tables = [table("snp"), table("tdx"), table("gpu")].concat();
+    let platforms = ["snp/", "tdx/", "gpu/"];
+    let is_row = |line: &&str| platforms.iter().any(|platform| line.starts_with(platform));
+    let rows = tables.lines().filter(is_row);
     let rows = rows.map(|line| {
         let mut cells = line.split('\t').map(str::to_owned);
         let mut next = || cells.next().expect("a cell");
@@ -189,7 +191,7 @@ fn a_nonce_that_nothing_could_cover_is_a_usage_error() {
     let output = genoa(&["--nonce", &"00".repeat(32)]);
     assert_eq!(output.status.code(), Some(3));
     let text = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(text.contains("only a bundle names a nonce"), "{text}");
+    assert!(text.contains("only a bundle and a GPU's report name a nonce"), "{text}");
 }
 
 #[test]

@@ -162,4 +162,38 @@ checks! {
     GPU_NRAS_SIGNATURE = "gpu.nras.signature",
         "a token that the service did not sign was made by somebody else",
         "pass the answer of NVIDIA's attestation service as it came, with the key set of that time";
+    // What genuine devices say, appraised under a policy by the verifier.
+    GPU_REQUIRED = "gpu.required",
+        "a node that computes on a GPU shows every prompt to it: an unattested one is anybody's",
+        "collect evidence of every GPU, or run the model on the CPU";
+    GPU_COUNT = "gpu.count",
+        "a GPU that shows nothing may see what the others see",
+        "start the node with as many GPUs as the policy names, each in confidential mode";
+    GPU_ARCHITECTURE = "gpu.architecture",
+        "confidential mode of another architecture protects other things",
+        "use a GPU of an architecture that the policy names";
+    GPU_MODE = "gpu.mode",
+        "the links between GPUs are protected in some modes only",
+        "set the GPUs to a mode that the policy names";
+    GPU_DRIVER = "gpu.driver",
+        "a driver with known faults gives prompts away",
+        "update the driver";
+    GPU_VBIOS = "gpu.vbios",
+        "firmware with known faults gives prompts away",
+        "update the VBIOS";
+    GPU_REFERENCE_VALUES = "gpu.reference_values",
+        "measurements that were compared with nothing say nothing",
+        "fetch the RIMs of this driver and this VBIOS from NVIDIA's service";
+    GPU_REVOCATION = "gpu.revocation",
+        "without a response nobody looked for revoked devices and RIMs",
+        "fetch a response for every certificate from NVIDIA's responder";
+    GPU_HOLD = "gpu.hold",
+        "reference values whose signer is suspended may be withdrawn",
+        "fetch the RIM again later, or allow suspended signers of RIMs in the policy";
+    GPU_RIM_AGE = "gpu.rim.age",
+        "an old RIM accepts firmware whose faults were found since",
+        "fetch the RIM again: NVIDIA signs it anew";
+    GPU_OCSP_AGE = "gpu.ocsp.age",
+        "an old response does not know what was revoked since",
+        "fetch the response again";
 }

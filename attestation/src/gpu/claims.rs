@@ -10,6 +10,7 @@ use super::endorsed::Endorsed;
 use super::fields::Pdi;
 use super::identity::decimal;
 use super::report::Report;
+use super::set::labels;
 
 /// The label of evidence ids (wire specification, section 3). The number of GPU evidence is this project's: nobody else
 /// names such evidence.
@@ -96,6 +97,11 @@ pub struct GpuSet {
 }
 
 impl GpuSet {
+    /// Each device under the name that its rows have: "GPU 0" and so on, "switch 0" and so on.
+    pub fn named(&self) -> impl Iterator<Item = (String, &GpuClaims)> {
+        labels(self.devices.iter().map(|device| device.report.class)).zip(&self.devices)
+    }
+
     pub(super) fn new(devices: Vec<GpuClaims>) -> Self {
         let windows = devices.iter().map(|device| device.validity);
         Self {

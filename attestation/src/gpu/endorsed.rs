@@ -64,7 +64,7 @@ impl Endorsed {
 /// What was given and not looked at, since a device is not genuine, is said to be missing; what was not given is said
 /// not to be.
 pub(super) fn not_reached(case: &mut Case, endorsements: &Endorsements) {
-    let Endorsements { rims, ocsp, tokens, key_sets: _ } = endorsements;
+    let Endorsements { rims, ocsp, tokens, certificates: _, key_sets: _ } = endorsements;
     let kinds = [
         (rims, [rim::NEEDED, compare::NEEDED].concat(), "no RIM was given"),
         (ocsp, ocsp::RESPONSE.to_vec(), "no OCSP response was given"),

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
 use crate::transcript::sha256;
+use crate::x509::{Algorithm, Certificate};
 
 use super::ocsp;
 use super::rim::{self, Document, RimKind};
@@ -12,6 +13,8 @@ use super::rim::{self, Document, RimKind};
 /// Files in any order. Nothing is trusted for where it came from or how it was labelled: each is known by what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endorsements {
+    /// A device's own certificates, in DER, leaf first, for a report that does not bring them.
+    pub certificates: Vec<Vec<u8>>,
     /// RIMs, in XML as they were signed.
     pub rims: Vec<Vec<u8>>,
     /// OCSP responses, in DER.
@@ -79,8 +82,16 @@ impl Endorsements {
         *self == Self::default()
     }
 
+    /// True for a certificate that is signed the way NVIDIA signs.
+    #[must_use]
+    pub fn signs(der: &[u8]) -> bool {
+        let decoded = Certificate::decode(der);
+        decoded.is_ok_and(|certificate| certificate.algorithm == Algorithm::EcdsaSha384)
+    }
+
     /// Adds another set.
     pub fn extend(&mut self, other: Self) {
+        self.certificates.extend(other.certificates);
         self.rims.extend(other.rims);
         self.ocsp.extend(other.ocsp);
         self.tokens.extend(other.tokens);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::claims::{Refusal, Verified};
 use crate::evidence::{GpuClass, GpuEntry};
 use crate::time::UnixTime;
-use crate::x509::Signatures;
+use crate::x509::{self, Signatures};
 
 use super::anchors::Anchors;
 use super::chain::Presented;
@@ -14,6 +14,7 @@ use super::device::{self, Device};
 use super::endorsed::{self, Endorsed};
 use super::endorsements::Endorsements;
 use super::error::GpuError;
+use super::report;
 use super::rim::Rims;
 use super::{Case, NEEDED, NEEDED_SWITCH};
 
@@ -33,6 +34,14 @@ impl Known {
     pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
         let endorsements = endorsements.clone();
         Self { endorsements, anchors, signatures: Signatures::default(), rims: Rims::default() }
+    }
+
+    /// A bare report beside the certificates among the endorsements.
+    #[must_use]
+    pub fn entry(&self, report: &[u8]) -> GpuEntry {
+        let certificates = self.endorsements.certificates.iter().map(Vec::as_slice);
+        let chain = x509::canonical("CERTIFICATE", certificates);
+        report::entry(report.to_vec(), chain.as_bytes())
     }
 
     /// Verifies that a report was signed by the attestation key of one device that NVIDIA certifies, and that all of it

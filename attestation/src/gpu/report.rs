@@ -70,12 +70,15 @@ pub fn report_from_file(file: &[u8]) -> Option<Vec<u8>> {
 /// and [`super::verify`] compares it with the certificates once more.
 #[must_use]
 pub fn entry_from_files(report: &[u8], chain: &[u8]) -> Option<GpuEntry> {
-    let report = report_from_file(report)?;
+    Some(entry(report_from_file(report)?, chain))
+}
+
+pub(super) fn entry(report: Vec<u8>, chain: &[u8]) -> GpuEntry {
     let by_count = match spdm::count(&report) {
         Some(31) => GpuClass::Ls10,
         _ => GpuClass::Hopper,
     };
     let presented = Presented::read(chain);
     let class = presented.decode().ok().and_then(|chain| identity::class(&chain));
-    Some(GpuEntry { class: class.unwrap_or(by_count), report, chain: chain.to_vec() })
+    GpuEntry { class: class.unwrap_or(by_count), report, chain: chain.to_vec() }
 }

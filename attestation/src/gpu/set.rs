@@ -70,7 +70,7 @@ impl Known {
 
         // 2. Each device, but for signatures.
         let presented: Vec<_> = entries.iter().map(|entry| Presented::read(&entry.chain)).collect();
-        let mut parts: Vec<_> = labels(entries)
+        let mut parts: Vec<_> = labels(entries.iter().map(|entry| entry.class))
             .zip(entries.iter().zip(&presented))
             .map(|(label, (entry, presented))| {
                 let mut case = Case::new(|missing| GpuError::Undecided { missing });
@@ -102,10 +102,10 @@ impl Known {
 }
 
 /// "GPU 0" and so on, "switch 0" and so on, by what each entry says it is.
-fn labels(entries: &[GpuEntry]) -> impl Iterator<Item = String> {
+pub(super) fn labels(classes: impl Iterator<Item = GpuClass>) -> impl Iterator<Item = String> {
     let (mut gpus, mut switches) = (0_u32.., 0_u32..);
-    entries.iter().map(move |entry| {
-        let (word, numbers) = match entry.class {
+    classes.map(move |class| {
+        let (word, numbers) = match class {
             GpuClass::Hopper | GpuClass::Blackwell => ("GPU", &mut gpus),
             GpuClass::Ls10 => ("switch", &mut switches),
         };

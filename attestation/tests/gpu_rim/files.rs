@@ -38,6 +38,7 @@ fn each_kind_of_file_is_known_by_what_it_holds() {
         ocsp: vec![response],
         tokens: vec![token],
         key_sets: vec![keys],
+        ..Endorsements::default()
     };
     assert_eq!(given, expected);
     given.extend(expected);

@@ -9,6 +9,7 @@ use sealroom_attestation::{
 };
 use serde::Deserialize;
 
+mod gpu;
 mod tdx;
 
 use super::{FirmwareFloor, Flag, PolicyError, Revocation, Rule, SnpPolicy, UnknownBits};
@@ -22,6 +23,8 @@ pub(super) struct Policy {
     snp: Snp,
     #[serde(default)]
     tdx: tdx::Tdx,
+    #[serde(default)]
+    gpu: gpu::Gpu,
     #[serde(default)]
     models: BTreeMap<String, Vec<String>>,
 }
@@ -102,6 +105,7 @@ impl TryFrom<Policy> for super::Policy {
             freshness: freshness.unwrap_or(built_in.freshness),
             snp: snp(raw.snp, built_in.snp)?,
             tdx: raw.tdx.try_into()?,
+            gpu: raw.gpu.try_into()?,
             models,
         })
     }

@@ -7,6 +7,7 @@ use sealroom_attestation::{
 };
 use serde::Serialize;
 
+use super::gpu::GpuReport;
 use super::hardware::HardwareReport;
 use crate::verdict::{Claims, Verdict};
 
@@ -28,6 +29,8 @@ pub struct VerdictReport<'a> {
 #[derive(Debug, Serialize)]
 struct CheckReport<'a> {
     id: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
     result: &'static str,
     found: &'a str,
     expected: &'a str,
@@ -38,9 +41,11 @@ struct CheckReport<'a> {
 #[derive(Debug, Serialize)]
 struct ClaimsReport {
     #[serde(flatten)]
-    hardware: HardwareReport,
+    hardware: Option<HardwareReport>,
     valid: Option<Validity>,
     node: Option<NodeReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    gpus: Vec<GpuReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,18 +89,24 @@ impl<'a> From<&'a Finding> for CheckReport<'a> {
             Outcome::Missing | Outcome::NotGiven => "not-checked",
         };
         let (found, expected) = (&*row.found, &*row.expected);
-        Self { id: row.check.id, result, found, expected, why: row.check.why, fix: row.check.fix }
+        let (subject, why, fix) = (row.subject.as_deref(), row.check.why, row.check.fix);
+        Self { id: row.check.id, subject, result, found, expected, why, fix }
     }
 }
 
 impl From<&Claims> for ClaimsReport {
     fn from(claims: &Claims) -> Self {
         let node = claims.node().map(NodeReport::from);
-        let validity = claims.hardware().validity();
-        let hardware = HardwareReport::of(claims.hardware());
-        let validity = claims.node().map_or(validity, |node| node.validity);
-        let valid = Some(validity).filter(|window| *window != Window::ALWAYS);
-        Self { hardware, valid: valid.map(Validity::from), node }
+        let hardware = claims.hardware().map(HardwareReport::of);
+        let valid = Some(claims.validity()).filter(|window| *window != Window::ALWAYS);
+        let gpus = match claims {
+            Claims::Gpu(gpu) => vec![GpuReport::from(&**gpu)],
+            other => {
+                let set = other.node().and_then(|node| node.gpus.as_ref());
+                set.into_iter().flat_map(|set| &set.devices).map(GpuReport::from).collect()
+            }
+        };
+        Self { hardware, valid: valid.map(Validity::from), node, gpus }
     }
 }
 

@@ -50,15 +50,22 @@ fn unruled(open: &[&Finding], out: &mut String) -> fmt::Result {
     if open.is_empty() {
         return Ok(());
     }
-    write!(out, "\n  {DIM}not checked, having no rule or no input ({}):", open.len())?;
-    let mut column = WRAP;
+    // Devices share what nobody asked about: each name once.
+    let mut ids: Vec<&str> = Vec::new();
     for row in open {
-        if column + row.check.id.len() > WRAP {
+        if !ids.contains(&row.check.id) {
+            ids.push(row.check.id);
+        }
+    }
+    write!(out, "\n  {DIM}not checked, having no rule or no input ({}):", ids.len())?;
+    let mut column = WRAP;
+    for id in ids {
+        if column + id.len() > WRAP {
             write!(out, "\n   ")?;
             column = 0;
         }
-        write!(out, " {}", row.check.id)?;
-        column += row.check.id.len() + 1;
+        write!(out, " {id}")?;
+        column += id.len() + 1;
     }
     writeln!(out, "{DIM:#}")
 }
@@ -71,7 +78,9 @@ fn line(row: &Finding, width: usize, out: &mut String) -> fmt::Result {
         Outcome::NotGiven => (DIM, "not checked"),
     };
     let id = row.check.id;
-    write!(out, "  {id:width$}  {style}{word}{style:#}  {}", shortened(&row.found))?;
+    let about = row.subject.as_ref().map_or(String::new(), |subject| format!("{subject}: "));
+    let found = shortened(&row.found);
+    write!(out, "  {id:width$}  {style}{word}{style:#}  {about}{found}")?;
     if row.outcome != Outcome::Fail {
         return writeln!(out);
     }
@@ -117,7 +126,8 @@ fn conclusion(verdict: &Verdict, out: &mut String) -> fmt::Result {
     };
     writeln!(out, "\n{style}{}{style:#}: {crypto}", verdict.decision.name())?;
     if let (Some(row), false) = (verdict.decisive(), verdict.decision == Decision::Accepted) {
-        writeln!(out, "  because {}: {}", row.check.id, shortened(&row.found))?;
+        let about = row.subject.as_ref().map_or(String::new(), |subject| format!(" ({subject})"));
+        writeln!(out, "  because {}{about}: {}", row.check.id, shortened(&row.found))?;
         writeln!(out, "  {}", row.check.fix)?;
     }
     Ok(())

@@ -1,0 +1,166 @@
+//! The policy over GPUs: one rule changed, one row.
+
+use std::collections::BTreeSet;
+
+use sealroom_attestation::{
+    UnixTime,
+    claims::{Finding, Outcome},
+    digests::Nonce,
+    endorsements::{Anchors, Endorsements},
+    gpu,
+};
+use sealroom_forge::{
+    Fake, FakeGpu, RimKind,
+    gpu::{CertificateStatus, OcspSpec},
+};
+use sealroom_verifier::{Crypto, Evidence, Input, Mode, Policy, Trust, Verdict, check};
+
+const NOW: UnixTime = UnixTime(1_790_000_000);
+const SEED: [u8; 32] = [7; 32];
+const WINDOW: (u64, u64) = (NOW.0 - 600, NOW.0 + 600);
+
+fn fake() -> FakeGpu {
+    Fake::gpu(SEED).nonce([3; 32])
+}
+
+/// RIMs and responses for everything about one GPU; the first response of a RIM may be changed.
+fn given(gpu: &FakeGpu, change: impl Fn(&mut OcspSpec)) -> gpu::Endorsements {
+    let rims = [RimKind::Driver, RimKind::Vbios].map(|kind| Fake::rim(SEED, kind));
+    let of_gpu = gpu.specs();
+    let chains = [&of_gpu[1..], &rims[0].specs(), &rims[1].specs()].map(<[_]>::to_vec);
+    let mut ocsp = Vec::new();
+    for (number, chain) in chains.iter().enumerate() {
+        for (place, pair) in chain.windows(2).enumerate() {
+            let mut spec = OcspSpec::new(&pair[0], &pair[1], WINDOW);
+            if (number, place) == (1, 0) {
+                change(&mut spec);
+            }
+            ocsp.push(spec.sign());
+        }
+    }
+    let rims = rims.iter().map(|rim| rim.sign().xml).collect();
+    gpu::Endorsements { rims, ocsp, ..gpu::Endorsements::default() }
+}
+
+fn judge_with(gpu: &FakeGpu, given: gpu::Endorsements, policy: &str) -> Verdict {
+    let signed = gpu.sign();
+    let policy = Policy::from_toml(&format!("version = 1\nfreshness = \"none\"\n[gpu]\n{policy}"));
+    let mut endorsements = Endorsements { gpu: given, ..Endorsements::default() };
+    endorsements.add_file(&signed.chain_pem).expect("a chain");
+    let anchors = Anchors::production().danger_accept_simulated(signed.root_sha256);
+    let trust = Trust::new(policy.expect("a policy"), &endorsements, &anchors);
+    let evidence = Evidence::from_file(&signed.report).expect("a report");
+    assert!(matches!(evidence, Evidence::GpuReport(_)));
+    let nonce = Some(Nonce([3; 32]));
+    check(&Input { evidence, nonce, mode: Mode::Policy, at: NOW }, &trust)
+}
+
+fn judge(gpu: &FakeGpu, policy: &str) -> Verdict {
+    judge_with(gpu, given(gpu, |_| ()), policy)
+}
+
+fn row<'v>(verdict: &'v Verdict, id: &str) -> &'v Finding {
+    let row = verdict.ledger.findings().iter().find(|row| row.check.id == id);
+    row.unwrap_or_else(|| panic!("no row {id}"))
+}
+
+fn failed(verdict: &Verdict) -> BTreeSet<&'static str> {
+    verdict.ledger.failed().map(|row| row.check.id).collect()
+}
+
+/// Only this check fails.
+#[track_caller]
+fn refuses(verdict: &Verdict, id: &'static str) {
+    assert_eq!(failed(verdict), BTreeSet::from([id]));
+    assert_eq!(verdict.crypto, Crypto::Genuine);
+}
+
+#[track_caller]
+fn passes(verdict: &Verdict, id: &str) {
+    assert_eq!(failed(verdict), BTreeSet::new());
+    assert_eq!(row(verdict, id).outcome, Outcome::Pass);
+}
+
+#[test]
+fn a_gpu_with_everything_passes_every_rule() {
+    let verdict = judge(&fake(), "");
+    for id in
+        ["gpu.architecture", "gpu.driver", "gpu.vbios", "gpu.reference_values", "gpu.revocation"]
+    {
+        passes(&verdict, id);
+    }
+    assert_eq!(row(&verdict, "gpu.relay").outcome, Outcome::NotGiven);
+    assert!(verdict.simulated() && verdict.evidence_id().is_some());
+}
+
+#[test]
+fn architectures_drivers_and_vbios_have_rules() {
+    refuses(&judge(&fake(), "architectures = [\"blackwell\"]"), "gpu.architecture");
+    passes(&judge(&fake(), "architectures = [\"hopper\"]"), "gpu.architecture");
+    let driver = judge(&fake(), "").claims.and_then(|claims| match claims {
+        sealroom_verifier::Claims::Gpu(gpu) => {
+            gpu.report.fields.gpu().map(|gpu| gpu.driver.clone())
+        }
+        _ => None,
+    });
+    let driver = driver.expect("a GPU's driver");
+    passes(&judge(&fake(), &format!("minimum_driver = \"{driver}\"")), "gpu.driver");
+    refuses(&judge(&fake(), "minimum_driver = \"999.0\""), "gpu.driver");
+    refuses(&judge(&fake(), &format!("drivers_denied = [\"{driver}\"]")), "gpu.driver");
+    let old = judge(&fake(), "minimum_vbios = { hopper = \"FF.00.00.00.00\" }");
+    refuses(&old, "gpu.vbios");
+    assert_eq!(row(&old, "gpu.vbios").expected, "at least FF.00.00.00.00");
+    passes(&judge(&fake(), "minimum_vbios = { blackwell = \"FF.00.00.00.00\" }"), "gpu.vbios");
+}
+
+#[test]
+fn modes_have_a_rule_where_they_are_reported() {
+    let single = fake().field(34, &[1, 0]).field(36, &[0, 0]);
+    passes(&judge(&single, "modes = [\"single\"]"), "gpu.mode");
+    refuses(&judge(&single, "modes = [\"multi\"]"), "gpu.mode");
+    let silent = judge(&fake(), "modes = [\"multi\"]");
+    assert_eq!(row(&silent, "gpu.mode").outcome, Outcome::NotGiven);
+}
+
+#[test]
+fn what_was_not_compared_or_asked_leaves_the_answer_open() {
+    let none = || gpu::Endorsements::default();
+    let open = judge_with(&fake(), none(), "");
+    for id in ["gpu.reference_values", "gpu.revocation"] {
+        assert_eq!(row(&open, id).outcome, Outcome::Missing);
+    }
+    let loose =
+        judge_with(&fake(), none(), "reference_values = \"if-given\"\nrevocation = \"if-given\"");
+    for id in ["gpu.reference_values", "gpu.revocation"] {
+        assert_eq!(row(&loose, id).outcome, Outcome::NotGiven);
+    }
+}
+
+#[test]
+fn suspended_signers_and_ages_have_rules() {
+    let held = |spec: &mut OcspSpec| {
+        spec.answers[0].status = CertificateStatus::Revoked(NOW.0 - 1, Some(6));
+    };
+    let verdict = |policy: &str| judge_with(&fake(), given(&fake(), held), policy);
+    refuses(&verdict(""), "gpu.hold");
+    passes(&verdict("suspended_signers = \"allowed\""), "gpu.hold");
+    refuses(&judge(&fake(), "maximum_rim_age = 1"), "gpu.rim.age");
+    passes(&judge(&fake(), "maximum_rim_age = 4000000000"), "gpu.rim.age");
+    let old = |spec: &mut OcspSpec| spec.produced = NOW.0 - 100;
+    let aged =
+        |age: u64| judge_with(&fake(), given(&fake(), old), &format!("maximum_ocsp_age = {age}"));
+    refuses(&aged(99), "gpu.ocsp.age");
+}
+
+#[test]
+fn unknown_rules_and_values_are_refused_by_name() {
+    let refused = |text: &str| {
+        Policy::from_toml(&format!("version = 1\n[gpu]\n{text}"))
+            .expect_err("a bad rule")
+            .to_string()
+    };
+    assert!(refused("devtools = true").contains("devtools"));
+    assert!(refused("architectures = [\"volta\"]").contains("gpu.architectures is \"volta\""));
+    assert!(refused("minimum_driver = \"new\"").contains("gpu.minimum_driver"));
+    assert!(refused("required = \"never\"").contains("gpu.required"));
+}

@@ -107,15 +107,15 @@ pub enum Binder {
     },
 }
 
-impl Bundle {
-    /// `H("sealroom/1 gpus", entries..)`, the statement's field 8; `None` without GPUs.
+impl GpuEntry {
+    /// `H("sealroom/1 gpus", entries..)`, the statement's field 8; `None` without entries.
     #[must_use]
-    pub fn gpu_digest(&self) -> Option<[u8; 32]> {
-        if self.gpus.is_empty() {
+    pub fn digest(entries: &[Self]) -> Option<[u8; 32]> {
+        if entries.is_empty() {
             return None;
         }
         let begin = Transcript::new("sealroom/1 gpus");
-        let entries = self.gpus.iter().map(Item::encode);
+        let entries = entries.iter().map(Item::encode);
         Some(entries.fold(begin, |transcript, entry| transcript.part(&entry)).sha256())
     }
 }
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn the_gpu_digest_follows_the_order_of_the_entries() {
         let gpu = |report| GpuEntry { class: GpuClass::Hopper, report, chain: Vec::new() };
-        let with = |gpus| Bundle { gpus, ..example() }.gpu_digest();
+        let with = |entries: Vec<_>| GpuEntry::digest(&entries);
         assert_eq!(with(Vec::new()), None);
         assert_ne!(with(vec![gpu(vec![1]), gpu(vec![2])]), with(vec![gpu(vec![2]), gpu(vec![1])]));
     }

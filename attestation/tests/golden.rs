@@ -9,10 +9,10 @@ use sealroom_attestation::{
     cbor::Item,
     digests::*,
     endpoints::{Challenge, ChannelKind, Proof},
-    evidence::{Binder, Bundle, Hardware},
+    evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
     manifest::{Configuration, Manifest, ModelFile},
     receipt::{self, Commitments, Finish, Kind, Opening, Receipt, Timing, Usage, commit},
-    statement::{QuoteFreshness, Statement},
+    statement::{Gpus, QuoteFreshness, Statement},
 };
 
 fn key(seed: u8) -> Ed25519KeyPair {
@@ -98,6 +98,8 @@ fn items() -> BTreeMap<&'static str, Vec<u8>> {
         config: config().encode(),
         binder: Binder::Signature(signature),
     };
+    let entry = GpuEntry { class: GpuClass::Hopper, report: vec![0x61; 4], chain: vec![0x62; 4] };
+    let gpus = Gpus { digest: [0x63; 32], seed: [0x64; 32] };
     let nonce = Nonce([0x32; 32]);
     let challenge = Challenge { nonce, proof: Proof::Hardware, channel: ChannelKind::Tls };
     let signed = receipt::sign(&receipt(), |bytes| {
@@ -115,6 +117,8 @@ fn items() -> BTreeMap<&'static str, Vec<u8>> {
         ("session_leaf", session().leaf(&boot_id).0.to_vec()),
         ("bundle", bundle.encode()),
         ("receipt", signed),
+        ("gpu_digest", GpuEntry::digest(&[entry.clone(), entry]).expect("two entries").to_vec()),
+        ("gpu_nonce", gpus.nonce(&statement().identity).to_vec()),
         ("opening", Opening { salt: [0x41; 32], fingerprint: None }.encode()),
     ])
 }

@@ -345,7 +345,7 @@ fn with_gpus(devices: impl Fn([u8; 32]) -> Vec<FakeGpu>) -> Node {
     let mut gpus = Gpus { digest: [0; 32], seed: [5; 32] };
     let signed = devices(gpus.nonce(&node.statement.identity)).into_iter().map(|one| one.sign());
     node.gpus = signed.map(entry).collect();
-    gpus.digest = Bundle::decode(&node.bundle()).expect("a bundle").gpu_digest().expect("GPUs");
+    gpus.digest = GpuEntry::digest(&node.gpus).expect("GPUs");
     node.statement.gpus = Some(gpus);
     node
 }
@@ -403,8 +403,8 @@ fn refuses_gpus_that_answered_another_boot() {
 fn evidence_of_gpus_that_cannot_be_read_proves_no_node() {
     let mut node = with_gpus(gpu);
     node.gpus[0].chain.clear();
-    let digest = Bundle::decode(&node.bundle()).expect("a bundle").gpu_digest();
-    node.statement.gpus = Some(Gpus { digest: digest.expect("one entry"), seed: [5; 32] });
+    let digest = GpuEntry::digest(&node.gpus).expect("one entry");
+    node.statement.gpus = Some(Gpus { digest, seed: [5; 32] });
     let refusal = meets(&node).expect_err("a GPU that nobody can know");
     assert!(matches!(refusal.error, NodeError::Gpu(_)));
     assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());

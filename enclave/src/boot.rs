@@ -11,8 +11,8 @@ use sealroom_engine::{
 use tokio::net::TcpListener;
 
 use crate::clock::SystemClock;
-use crate::collect::Tsm;
-use crate::config::{Config, Lock};
+use crate::collect::{GpuCollector, Tsm};
+use crate::config::{ComputeDevice, Config, Lock};
 use crate::entropy::SystemEntropy;
 use crate::evidence::EvidenceError;
 use crate::keys::{Keys, KeysError};
@@ -39,6 +39,11 @@ pub enum BootError {
     /// The engine gave no token.
     #[error("the self-test of the engine: {0}")]
     SelfTest(#[from] EngineError),
+    /// The configuration says that prompts reach a GPU, and nothing collects evidence of one.
+    #[error(
+        "engine.device is cuda, and this build collects no evidence of GPUs: set it to cpu, or run a build for GPUs"
+    )]
+    Gpus,
     /// No keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -61,6 +66,7 @@ pub enum BootError {
 /// # Errors
 /// The first step that failed.
 pub async fn boot(config: Config) -> Result<Node, BootError> {
+    let gpus = gpu_collector(&config)?;
     harden(&config)?;
     let weights = copy_weights(&config).await?;
     let (engine, file) = start_engine(&config, weights).await?;
@@ -71,10 +77,18 @@ pub async fn boot(config: Config) -> Result<Node, BootError> {
     let collector = Arc::new(Tsm::new(config.collector().to_owned()));
     let clock = Arc::new(SystemClock::new());
     let listener = TcpListener::bind(config.listen()).await.map_err(BootError::Listen)?;
-    let parts = Parts { config, keys, manifest, engine, collector, clock, entropy };
+    let parts = Parts { config, keys, manifest, engine, collector, gpus, clock, entropy };
     let node = Node::start(parts, listener).await?;
     tracing::info!(boot_id = %node.boot_id(), "ready");
     Ok(node)
+}
+
+/// No build of this version computes on a GPU.
+fn gpu_collector(config: &Config) -> Result<Option<Arc<dyn GpuCollector>>, BootError> {
+    match config.device() {
+        ComputeDevice::Cpu => Ok(None),
+        ComputeDevice::Cuda => Err(BootError::Gpus),
+    }
 }
 
 fn harden(config: &Config) -> Result<(), BootError> {

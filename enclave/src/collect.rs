@@ -1,6 +1,7 @@
-//! Collects evidence of the hardware: one trait, and the kernel's interface for SEV-SNP and TDX behind it.
+//! Collects evidence of the hardware: a trait for the CPU with the kernel's interface for SEV-SNP and TDX behind it, and
+//! a trait for GPUs.
 
-use sealroom_attestation::evidence::Hardware;
+use sealroom_attestation::evidence::{GpuEntry, Hardware};
 
 mod tsm;
 
@@ -13,6 +14,16 @@ pub trait Collector: Send + Sync {
     /// # Errors
     /// [`CollectError`] names what failed.
     fn collect(&self, report_data: &[u8; 64]) -> Result<Hardware, CollectError>;
+}
+
+/// Something that makes every GPU and switch of the machine sign one nonce. Blocking; a node has one call in flight at
+/// a time.
+pub trait GpuCollector: Send + Sync {
+    /// Collects a report over `nonce`, and the certificates for it, from each device; in the same order each time.
+    ///
+    /// # Errors
+    /// [`CollectError`] names what failed: one silent device fails them all.
+    fn collect(&self, nonce: &[u8; 32]) -> Result<Vec<GpuEntry>, CollectError>;
 }
 
 /// Why no evidence was collected.
@@ -57,6 +68,14 @@ pub enum CollectError {
         /// Bytes found.
         found: usize,
         /// Bytes allowed.
+        limit: usize,
+    },
+    /// There are more devices than the wire allows.
+    #[error("{found} GPUs and switches answered, at most {limit} are allowed")]
+    TooMany {
+        /// Devices found.
+        found: usize,
+        /// Devices allowed.
         limit: usize,
     },
     /// The hardware did not answer in time.

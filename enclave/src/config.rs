@@ -22,6 +22,7 @@ pub use raw::RawConfig;
 pub struct Config {
     listen: SocketAddr,
     model: Model,
+    device: ComputeDevice,
     engine: sealroom_engine::Settings,
     pub(crate) serving: Serving,
     evidence_lifetime: Duration,
@@ -46,6 +47,17 @@ pub(crate) struct Serving {
     pub(crate) connections: usize,
     pub(crate) requests: usize,
     pub(crate) drain: Duration,
+}
+
+/// What the engine computes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ComputeDevice {
+    /// The confidential VM's own CPU.
+    #[default]
+    Cpu,
+    /// NVIDIA GPUs: prompts reach them, so every verifier asks for their evidence.
+    Cuda,
 }
 
 /// What a failure to keep memory out of swap means.
@@ -118,6 +130,12 @@ impl Config {
         self.model.sha256
     }
 
+    /// What the engine computes on.
+    #[must_use]
+    pub const fn device(&self) -> ComputeDevice {
+        self.device
+    }
+
     /// How the engine is set up.
     #[must_use]
     pub const fn engine(&self) -> &sealroom_engine::Settings {
@@ -168,6 +186,7 @@ impl TryFrom<RawConfig> for Config {
         Ok(Self {
             listen,
             model,
+            device: raw.engine.device,
             engine,
             serving,
             evidence_lifetime: Duration::from_secs(lifetime),
@@ -238,6 +257,10 @@ fn settings(
             "engine.context",
             engine.context.map_or_else(|| "model".to_owned(), |tokens| text(&tokens)),
         ),
+        (
+            "engine.device",
+            if raw.engine.device == ComputeDevice::Cuda { "cuda" } else { "cpu" }.to_owned(),
+        ),
         ("engine.prompt_chunk", text(&engine.prompt_chunk)),
         ("engine.queue", text(&engine.queue)),
         ("engine.sequences", text(&engine.sequences)),
@@ -297,7 +320,7 @@ mod tests {
     fn writes_every_default_out_and_no_path_or_address() {
         let config = Config::from_toml(LEAST).expect("the least configuration");
         let settings = &config.settings().settings;
-        assert_eq!(settings.len(), 15);
+        assert_eq!(settings.len(), 16);
         assert_eq!(settings["padding.minimum"], "bucket");
         assert_eq!(settings["evidence.lifetime_s"], "3600");
         assert_eq!(settings["model.sha256"], "any");

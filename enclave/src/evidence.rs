@@ -17,13 +17,15 @@ use sealroom_attestation::seal::{CompleteRequest, FreshRequest, KeyError, KeySet
 use sealroom_attestation::statement::{QuoteFreshness, Statement};
 
 use crate::clock::{Clock, Watch};
-use crate::collect::{CollectError, Collector};
+use crate::collect::{CollectError, Collector, GpuCollector};
 use crate::entropy::Entropy;
 use crate::kem::Epoch;
 use crate::keys::Keys;
 
+mod gpus;
 mod waiting;
 
+use gpus::Answers;
 pub(crate) use waiting::{Asked, Batch, Waiting};
 
 /// What a node commits to for one boot.
@@ -61,6 +63,7 @@ pub(crate) struct Cached {
     pub(crate) statement: Statement,
     encoded: Vec<u8>,
     hardware: Hardware,
+    gpus: Arc<Answers>,
     bundle: Arc<[u8]>,
     collected: Duration,
     /// The clocks as they were when the statement was issued.
@@ -85,13 +88,12 @@ impl Evidence {
     /// Draws the keys of epoch 0 and collects the first evidence.
     pub(crate) async fn first(
         facts: Facts,
-        collector: Arc<dyn Collector>,
+        device: Device,
         clock: &dyn Clock,
         entropy: &dyn Entropy,
     ) -> Result<Self, EvidenceError> {
-        let device = Device::new(collector);
         let epoch = Arc::new(Epoch::generate(0, clock.monotonic(), entropy)?);
-        let current = Arc::new(device.cached(&facts, epoch, clock).await?);
+        let current = Arc::new(device.cached(&facts, epoch, clock, entropy).await?);
         let boot_id = current.statement.boot_id();
         let live = Mutex::new(Live { current, previous: None });
         Ok(Self { facts, boot_id, device, live, waiting: Waiting::default() })
@@ -118,7 +120,7 @@ impl Evidence {
     ) -> Result<(), EvidenceError> {
         let number = self.current().epoch.number().saturating_add(1);
         let epoch = Arc::new(Epoch::generate(number, clock.monotonic(), entropy)?);
-        let next = Arc::new(self.device.cached(&self.facts, epoch, clock).await?);
+        let next = Arc::new(self.device.cached(&self.facts, epoch, clock, entropy).await?);
         let mut live = self.lock();
         let last = std::mem::replace(&mut live.current, next);
         live.previous = Some(Arc::clone(&last.epoch));
@@ -126,9 +128,13 @@ impl Evidence {
     }
 
     /// Collects evidence over the current epoch again.
-    pub(crate) async fn refresh(&self, clock: &dyn Clock) -> Result<(), EvidenceError> {
+    pub(crate) async fn refresh(
+        &self,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<(), EvidenceError> {
         let epoch = Arc::clone(&self.current().epoch);
-        let next = Arc::new(self.device.cached(&self.facts, epoch, clock).await?);
+        let next = Arc::new(self.device.cached(&self.facts, epoch, clock, entropy).await?);
         self.lock().current = next;
         Ok(())
     }
@@ -177,17 +183,18 @@ impl Evidence {
         let statement = Statement::digest(&current.encoded);
         let message = session.live_message(&self.boot_id, &statement);
         let binder = Binder::Signature(keys.sign_as_identity(&message));
-        self.facts.bundle(&current.encoded, &current.hardware, &current.epoch, binder)
+        let Cached { encoded, hardware, gpus, epoch, .. } = &*current;
+        self.facts.bundle(encoded, hardware, gpus, epoch, binder)
     }
 
     /// One quote for everybody who waits. Returns the error for all of them alike.
     pub(crate) async fn serve_waiting(&self, clock: &dyn Clock) {
         while let Some(waiters) = self.waiting.take() {
-            let epoch = Arc::clone(&self.current().epoch);
+            let current = self.current();
             let sessions =
-                waiters.iter().map(|waiter| waiter.asked.session(self.facts.leaf, &epoch));
+                waiters.iter().map(|waiter| waiter.asked.session(self.facts.leaf, &current.epoch));
             let leaves = sessions.map(|session| session.leaf(&self.boot_id)).collect();
-            let batch = self.device.batch(&self.facts, epoch, leaves, clock).await;
+            let batch = self.device.batch(&self.facts, &current, leaves, clock).await;
             match batch {
                 Ok(batch) => waiting::answer(waiters, &Arc::new(batch)),
                 // Their ends of the channels close with the waiters; each request says not-ready.
@@ -202,7 +209,8 @@ impl Evidence {
     pub(crate) fn bundle_of(&self, batch: &Batch, index: usize) -> Vec<u8> {
         let path = batch.tree.path(index);
         let binder = Binder::Path { index: index as u64, path };
-        self.facts.bundle(&batch.statement, &batch.hardware, &batch.epoch, binder)
+        let Batch { statement, hardware, gpus, epoch, .. } = batch;
+        self.facts.bundle(statement, hardware, gpus, epoch, binder)
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -244,7 +252,13 @@ impl Asked {
 }
 
 impl Facts {
-    fn statement(&self, epoch: &Epoch, freshness: QuoteFreshness, clock: &dyn Clock) -> Statement {
+    fn statement(
+        &self,
+        epoch: &Epoch,
+        gpus: &Answers,
+        freshness: QuoteFreshness,
+        clock: &dyn Clock,
+    ) -> Statement {
         let issued_at = clock.wall();
         Statement {
             identity: self.identity,
@@ -252,7 +266,7 @@ impl Facts {
             leaf: self.leaf,
             kem: epoch.digest(),
             kem_epoch: epoch.number(),
-            gpus: None,
+            gpus: gpus.commitment,
             manifest: self.manifest_digest,
             config: self.config_digest,
             freshness,
@@ -265,13 +279,14 @@ impl Facts {
         &self,
         statement: &[u8],
         hardware: &Hardware,
+        gpus: &Answers,
         epoch: &Epoch,
         binder: Binder,
     ) -> Vec<u8> {
         let bundle = Bundle {
             statement: statement.to_vec(),
             hardware: hardware.clone(),
-            gpus: Vec::new(),
+            gpus: gpus.entries.clone(),
             kem_keys: epoch.list().to_vec(),
             manifest: self.manifest.clone(),
             config: self.config.clone(),
@@ -282,15 +297,16 @@ impl Facts {
 }
 
 /// The hardware: one quote in flight.
-struct Device {
+pub(crate) struct Device {
     collector: Arc<dyn Collector>,
+    gpus: Option<Arc<dyn GpuCollector>>,
     /// Held by the call itself, which goes on when nobody waits for it any more.
     in_flight: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Device {
-    fn new(collector: Arc<dyn Collector>) -> Self {
-        Self { collector, in_flight: Arc::default() }
+    pub(crate) fn new(collector: Arc<dyn Collector>, gpus: Option<Arc<dyn GpuCollector>>) -> Self {
+        Self { collector, gpus, in_flight: Arc::default() }
     }
 
     async fn sign(&self, statement: &[u8]) -> Result<Hardware, EvidenceError> {
@@ -310,19 +326,27 @@ impl Device {
         facts: &Facts,
         epoch: Arc<Epoch>,
         clock: &dyn Clock,
+        entropy: &dyn Entropy,
     ) -> Result<Cached, EvidenceError> {
+        let gpus = match &self.gpus {
+            Some(devices) => {
+                Answers::collect(Arc::clone(devices), &facts.identity, entropy).await?
+            }
+            None => Answers::default(),
+        };
         let (collected, issued) = (clock.monotonic(), Watch::start(clock));
-        let statement = facts.statement(&epoch, QuoteFreshness::Cached, clock);
+        let statement = facts.statement(&epoch, &gpus, QuoteFreshness::Cached, clock);
         let encoded = statement.encode();
         let hardware = self.sign(&encoded).await?;
-        let bundle = facts.bundle(&encoded, &hardware, &epoch, Binder::None).into();
-        Ok(Cached { epoch, statement, encoded, hardware, bundle, collected, issued })
+        let bundle = facts.bundle(&encoded, &hardware, &gpus, &epoch, Binder::None).into();
+        let gpus = Arc::new(gpus);
+        Ok(Cached { epoch, statement, encoded, hardware, gpus, bundle, collected, issued })
     }
 
     async fn batch(
         &self,
         facts: &Facts,
-        epoch: Arc<Epoch>,
+        current: &Cached,
         leaves: Vec<sealroom_attestation::digests::TreeHash>,
         clock: &dyn Clock,
     ) -> Result<Batch, EvidenceError> {
@@ -330,9 +354,10 @@ impl Device {
         let tree =
             sealroom_attestation::binder::Tree::new(leaves).ok_or(EvidenceError::Interrupted)?;
         let freshness = QuoteFreshness::Tree { root: tree.root(), size };
-        let statement = facts.statement(&epoch, freshness, clock).encode();
+        let (epoch, gpus) = (Arc::clone(&current.epoch), Arc::clone(&current.gpus));
+        let statement = facts.statement(&epoch, &gpus, freshness, clock).encode();
         let hardware = self.sign(&statement).await?;
-        Ok(Batch { epoch, statement, hardware, tree })
+        Ok(Batch { epoch, statement, hardware, gpus, tree })
     }
 }
 
@@ -367,8 +392,8 @@ mod tests {
             config_digest: ConfigDigest([2; 32]),
             lifetime: Duration::from_secs(3600),
         };
-        let collector = Arc::new(Stepping { clock: Arc::clone(&clock), seconds });
-        let evidence = Evidence::first(facts, collector, &*clock, &entropy).await;
+        let device = Device::new(Arc::new(Stepping { clock: Arc::clone(&clock), seconds }), None);
+        let evidence = Evidence::first(facts, device, &*clock, &entropy).await;
         (evidence.expect("evidence"), clock)
     }
 

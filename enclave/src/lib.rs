@@ -27,7 +27,7 @@ mod weights;
 
 pub use boot::BootError;
 pub use clock::{Clock, SystemClock};
-pub use collect::{CollectError, Collector};
+pub use collect::{CollectError, Collector, GpuCollector};
 pub use config::{Config, ConfigError};
 pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;

@@ -14,10 +14,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::boot::BootError;
 use crate::clock::Clock;
-use crate::collect::Collector;
-use crate::config::Config;
+use crate::collect::{Collector, GpuCollector};
+use crate::config::{ComputeDevice, Config};
 use crate::entropy::Entropy;
-use crate::evidence::{Evidence, Facts};
+use crate::evidence::{Device, Evidence, Facts};
 use crate::keys::Keys;
 use crate::serve;
 
@@ -37,6 +37,8 @@ pub struct Parts {
     pub engine: Arc<dyn Engine>,
     /// What makes the hardware sign.
     pub collector: Arc<dyn Collector>,
+    /// What makes the GPUs sign; `None` on a machine that computes on its CPU.
+    pub gpus: Option<Arc<dyn GpuCollector>>,
     /// The guest's clocks.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -153,7 +155,10 @@ impl Drop for Node {
 }
 
 async fn state(parts: Parts) -> Result<State, BootError> {
-    let Parts { config, keys, manifest, engine, collector, clock, entropy } = parts;
+    let Parts { config, keys, manifest, engine, collector, gpus, clock, entropy } = parts;
+    if config.device() == ComputeDevice::Cuda && gpus.is_none() {
+        return Err(BootError::Gpus);
+    }
     let (manifest, settings) = (manifest.encode(), config.settings().encode());
     let facts = Facts {
         identity: keys.identity(),
@@ -165,7 +170,8 @@ async fn state(parts: Parts) -> Result<State, BootError> {
         config: settings,
         lifetime: config.evidence_lifetime(),
     };
-    let evidence = Evidence::first(facts, collector, &*clock, &*entropy).await?;
+    let device = Device::new(collector, gpus);
+    let evidence = Evidence::first(facts, device, &*clock, &*entropy).await?;
     Ok(State::new(config, keys, engine, evidence, clock, entropy))
 }
 

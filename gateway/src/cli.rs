@@ -10,7 +10,7 @@ use sealroom_attestation::endorsements::Anchors;
 use sealroom_verifier::{
     Decision, Trust,
     cli::{digest, load_endorsements, load_policy},
-    report::table,
+    report::{summary, table},
 };
 use tokio::net::TcpListener;
 use tracing_subscriber::{
@@ -71,8 +71,9 @@ struct ConnectArguments {
     /// The policy. It must pin at least one measurement.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER.
-    #[arg(long = "with", value_name = "FILE")]
+    /// Endorsements, recognised by content: certificates and revocation lists, TDX collateral, a GPU's RIMs and OCSP
+    /// responses. Of a folder, every file.
+    #[arg(long = "with", value_name = "PATH")]
     with: Vec<PathBuf>,
     /// Where to listen: 127.0.0.1 or ::1 and a port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = listen)]
@@ -213,7 +214,7 @@ async fn run(
         Ok(session) => session,
         Err(error) => return Ok(refused(&error)),
     };
-    anstream::print!("{}", table(session.accepted().verdict()));
+    anstream::print!("{}", summary(session.accepted().verdict()));
     drop(session);
     let endpoint = Connect::with_keeper(settings, keeper, listener)?;
     let address = endpoint.address();

@@ -30,6 +30,9 @@ pub(crate) struct Arguments {
     /// Which confidential hardware is simulated.
     #[arg(long, value_enum, default_value_t = Platform::Snp)]
     platform: Platform,
+    /// Simulated GPUs: 0 to 32. Eight share an HGX board with its four switches.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=32))]
+    gpus: u8,
     /// Print one JSON document and nothing else on standard output.
     #[arg(long)]
     json: bool,
@@ -44,6 +47,7 @@ Examples:
   cargo demo
   cargo demo --prompt 'What is a Merkle tree?' --max-tokens 100
   cargo demo --platform tdx
+  cargo demo --gpus 8
   cargo demo --json
   cargo demo --keep";
 

@@ -38,10 +38,12 @@ impl Answer {
 
 pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let screen = Screen::new(arguments.json);
-    let (path, chip) =
-        tokio::try_join!(bring(arguments, &screen), stage::forge(arguments.platform))?;
+    let (path, hardware) = tokio::try_join!(
+        bring(arguments, &screen),
+        stage::forge(arguments.platform, arguments.gpus)
+    )?;
     screen.step("reading the weights into private memory, booting a simulated node");
-    let mut stage = Stage::set(&path, chip).await?;
+    let mut stage = Stage::set(&path, hardware).await?;
     screen.step("connecting: challenge, evidence, verdict");
     let session = stage.connect.keeper().session().await.map_err(anyhow::Error::msg)?;
     screen.verdict(session.accepted().verdict());
@@ -51,7 +53,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<bool> {
     let changed = tokio::task::spawn_blocking(move || stage::load_changed(&path)).await??;
     stage.ground.other_weights = Some(changed);
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for name in attacks::names(arguments.platform) {
+    for name in attacks::names(&stage.ground) {
         let outcome = attacks::run(&stage.ground, name).await;
         screen.attack(&outcome);
         outcomes.push(outcome);

@@ -8,7 +8,7 @@ use sealroom_attestation::receipt::{Finish, Receipt};
 use sealroom_tests::{attacks::Outcome, hardware::Platform};
 use sealroom_verifier::{
     Verdict,
-    report::{VerdictReport, table},
+    report::{VerdictReport, summary},
 };
 use serde::Serialize;
 
@@ -43,7 +43,7 @@ impl Screen {
     }
 
     pub(crate) fn verdict(&self, verdict: &Verdict) {
-        self.say(&format!("\n{}", table(verdict)));
+        self.say(&format!("\n{}", summary(verdict)));
     }
 
     pub(crate) fn prompt(&self, prompt: &str) {

@@ -13,6 +13,7 @@ use sealroom_gateway::{
 use sealroom_tests::{
     attacks::{Ground, change_one_bit},
     clock::MovableClock,
+    gpus::Gpus,
     hardware::{Chip, Platform},
     world,
 };
@@ -26,14 +27,13 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn set(path: &Path, chip: Chip) -> Result<Self> {
+    pub(crate) async fn set(path: &Path, (chip, gpus): (Chip, Option<Gpus>)) -> Result<Self> {
         let path = path.to_owned();
         let (engine, manifest) =
             tokio::task::spawn_blocking(move || load(&path, Some(genuine()?))).await??;
         boot::self_test(engine.as_ref()).await.context("testing the engine")?;
-        let ground = Ground { chip: chip.clone(), engine, manifest, other_weights: None };
-        let machine =
-            world::Machine::new(chip, Arc::clone(&ground.engine), ground.manifest.clone())?;
+        let ground = Ground { chip, gpus, engine, manifest, other_weights: None };
+        let machine = ground.machine()?;
         let clock = machine.clock.clone();
         let node = machine.boot().await?;
         let connect = gateway(&ground, &clock, node.address()).await?;
@@ -47,19 +47,18 @@ impl Stage {
 }
 
 async fn gateway(ground: &Ground, clock: &MovableClock, node: SocketAddr) -> Result<Connect> {
-    let trust = world::trust(&ground.chip, &ground.manifest);
-    let party: RelyingParty = world::party(trust, clock);
+    let party: RelyingParty = world::party(ground.trust(), clock);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("binding a loopback port")?;
     Connect::start(connect::Settings::default(), world::target(node)?, party, listener)
         .context("starting the gateway")
 }
 
-/// A vendor, and a chip of it. Signing once makes the vendor's certificates, which later reports share.
-pub(crate) async fn forge(platform: Platform) -> Result<Chip> {
+/// Vendors, a chip and GPUs of theirs. Signing once makes the chip's certificates, which later reports share.
+pub(crate) async fn forge(platform: Platform, gpus: u8) -> Result<(Chip, Option<Gpus>)> {
     let forged = tokio::task::spawn_blocking(move || {
         let chip = Chip::new(platform, world::seed());
         drop(chip.published());
-        chip
+        (chip, (gpus > 0).then(|| Gpus::new(gpus, world::seed())))
     });
     forged.await.context("forging a vendor")
 }

@@ -2,17 +2,21 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use sealroom_attestation::{manifest::Manifest, seal::Plaintext};
 use sealroom_enclave::Node;
 use sealroom_engine::Engine;
 use sealroom_forge::{Generation, tdx::Event};
 use sealroom_gateway::session::{ExchangeError, InnerRequest, RequestId, Session, SessionError};
+use sealroom_verifier::Trust;
 use serde::Serialize;
+
+mod gpus;
 
 use crate::{
     carrier::{Tamper, tampering},
     clock::MovableClock,
+    gpus::Gpus,
     hardware::{Chip, Platform},
     liar,
     middle::Middle,
@@ -40,12 +44,31 @@ pub struct Outcome {
 pub struct Ground {
     /// The genuine chip.
     pub chip: Chip,
+    /// The genuine GPUs, where the machine has some.
+    pub gpus: Option<Gpus>,
     /// The model.
     pub engine: Arc<dyn Engine>,
     /// What the model is, as the policy pins it.
     pub manifest: Manifest,
     /// The same model from other weights, as a node that read them would describe and run it.
     pub other_weights: Option<(Arc<dyn Engine>, Manifest)>,
+}
+
+impl Ground {
+    /// A machine that behaves.
+    ///
+    /// # Errors
+    /// When keys cannot be made.
+    pub fn machine(&self) -> Result<Machine> {
+        let Self { chip, gpus, engine, manifest, .. } = self.clone();
+        Ok(Machine { gpus, ..Machine::new(chip, engine, manifest)? })
+    }
+
+    /// What an enterprise that wants exactly this machine would trust.
+    #[must_use]
+    pub fn trust(&self) -> Trust {
+        world::trust(&self.chip, self.gpus.as_ref(), &self.manifest)
+    }
 }
 
 /// Whether the one change is made.
@@ -99,14 +122,15 @@ const IN_THE_SEAL: [&str; 7] = [
     "receipt of another answer",
 ];
 
-/// The names, in the order in which they run.
+/// The names of those that this ground allows, in the order in which they run.
 #[must_use]
-pub fn names(platform: Platform) -> Vec<&'static str> {
-    let hardware: &[&str] = match platform {
+pub fn names(ground: &Ground) -> Vec<&'static str> {
+    let hardware: &[&str] = match ground.chip.platform() {
         Platform::Snp => &ON_SNP,
         Platform::Tdx => &ON_TDX,
     };
-    [&ON_THE_WAY, hardware, &IN_THE_SEAL].concat()
+    let on_gpus = ground.gpus.as_ref().map(gpus::names).unwrap_or_default();
+    [&ON_THE_WAY, hardware, &on_gpus, &IN_THE_SEAL].concat()
 }
 
 /// Runs one attack and its control.
@@ -157,24 +181,18 @@ async fn attempt(ground: &Ground, name: &str, run: Run) -> Result<End> {
         "chunks swapped" => tampered(ground, change, Tamper::Swap).await,
         "replayed encapsulated request" => replayed_request(ground, change).await,
         "receipt of another answer" => stale_receipt(ground, change).await,
-        other => Err(anyhow!("no attack is named {other:?}")),
+        other => gpus::attempt(ground, other, change).await,
     }
-}
-
-fn machine(ground: &Ground) -> Result<Machine> {
-    let Ground { chip, engine, manifest, .. } = ground.clone();
-    Machine::new(chip, engine, manifest)
 }
 
 /// Opens a session, asks, and holds the receipt against the exchange: the whole of the client's side.
 async fn ask(address: std::net::SocketAddr, ground: &Ground, clock: &MovableClock) -> Result<End> {
-    ask_under(address, &world::trust(&ground.chip, &ground.manifest), clock, &ground.manifest.name)
-        .await
+    ask_under(address, &ground.trust(), clock, &ground.manifest.name).await
 }
 
 async fn ask_under(
     address: std::net::SocketAddr,
-    trust: &sealroom_verifier::Trust,
+    trust: &Trust,
     clock: &MovableClock,
     model: &str,
 ) -> Result<End> {
@@ -217,7 +235,7 @@ enum Kind {
 }
 
 async fn middle(ground: &Ground, change: bool, kind: Kind) -> Result<End> {
-    let machine = machine(ground)?;
+    let machine = ground.machine()?;
     let clock = machine.clock.clone();
     let leaf = machine.keys.leaf();
     let (certificate, pkcs8) = (leaf.certificate().clone(), leaf.pkcs8().to_vec());
@@ -235,7 +253,7 @@ async fn middle(ground: &Ground, change: bool, kind: Kind) -> Result<End> {
 }
 
 async fn wrapped(ground: &Ground, wrap: Option<Wrap>) -> Result<End> {
-    let mut machine = machine(ground)?;
+    let mut machine = ground.machine()?;
     machine.wrap = wrap;
     let clock = machine.clock.clone();
     let node = machine.boot().await?;
@@ -251,7 +269,7 @@ async fn tampered(ground: &Ground, change: bool, tamper: Tamper) -> Result<End> 
 
 /// Two sessions with the same node; only the second is judged.
 async fn twice(ground: &Ground, wrap: Option<Wrap>) -> Result<End> {
-    let mut machine = machine(ground)?;
+    let mut machine = ground.machine()?;
     machine.wrap = wrap;
     let clock = machine.clock.clone();
     let node = machine.boot().await?;
@@ -275,7 +293,7 @@ async fn stale_receipt(ground: &Ground, change: bool) -> Result<End> {
 }
 
 async fn chip(ground: &Ground, change: bool, make: fn(Chip) -> Chip) -> Result<End> {
-    let mut machine = machine(ground)?;
+    let mut machine = ground.machine()?;
     if change {
         machine.chip = make(machine.chip);
     }
@@ -331,7 +349,7 @@ async fn revoked(ground: &Ground, change: bool) -> Result<End> {
 }
 
 async fn other_weights(ground: &Ground, change: bool) -> Result<End> {
-    let mut machine = machine(ground)?;
+    let mut machine = ground.machine()?;
     if change {
         let other = ground.other_weights.clone().context("no changed weights were made")?;
         (machine.engine, machine.manifest) = other;
@@ -347,10 +365,10 @@ async fn other_weights(ground: &Ground, change: bool) -> Result<End> {
 const PAST_ACCEPTANCE: Duration = Duration::from_secs(1_300);
 
 async fn stale_key(ground: &Ground, change: bool) -> Result<End> {
-    let machine = machine(ground)?;
+    let machine = ground.machine()?;
     let clock = machine.clock.clone();
     let node = machine.boot().await?;
-    let party = world::party(world::trust(&ground.chip, &ground.manifest), &clock);
+    let party = world::party(ground.trust(), &clock);
     let target = world::target(node.address())?;
     let stale = Session::open(&target, &party).await?.key().clone();
     for _ in 0..2 {
@@ -369,10 +387,10 @@ async fn stale_key(ground: &Ground, change: bool) -> Result<End> {
 }
 
 async fn replayed_request(ground: &Ground, change: bool) -> Result<End> {
-    let machine = machine(ground)?;
+    let machine = ground.machine()?;
     let clock = machine.clock.clone();
     let node: Node = machine.boot().await?;
-    let party = world::party(world::trust(&ground.chip, &ground.manifest), &clock);
+    let party = world::party(ground.trust(), &clock);
     let session = Session::open(&world::target(node.address())?, &party).await?;
     let sealed = session.seal(&question(&ground.manifest.name)?)?;
     let copy = sealed.encapsulated().clone();

@@ -10,6 +10,16 @@ use std::{
 
 use sealroom_attestation::UnixTime;
 
+/// What the machine's own clock says.
+///
+/// # Panics
+/// When that is a time before 1970.
+#[must_use]
+pub fn present() -> UnixTime {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    UnixTime(elapsed.expect("after 1970").as_secs())
+}
+
 /// Shared by a node and a gateway, or one for each.
 #[derive(Clone, Debug)]
 pub struct MovableClock(Arc<Readings>);
@@ -35,8 +45,7 @@ impl MovableClock {
     /// When the machine's clock says a time before 1970.
     #[must_use]
     pub fn at_present() -> Self {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
-        Self::starting(UnixTime(elapsed.expect("after 1970").as_secs()), Some(Instant::now()))
+        Self::starting(present(), Some(Instant::now()))
     }
 
     fn starting(wall: UnixTime, flowing: Option<Instant>) -> Self {

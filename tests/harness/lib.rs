@@ -7,6 +7,7 @@ pub mod attacks;
 pub mod carrier;
 pub mod clock;
 pub mod echo;
+pub mod gpus;
 pub mod hardware;
 pub mod liar;
 pub mod middle;

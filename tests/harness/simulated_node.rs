@@ -1,6 +1,11 @@
 //! A node of its own on simulated hardware, for trying a gateway by hand. It prints what a relying party needs.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -8,6 +13,8 @@ use sealroom_attestation::{cbor::Item, manifest::Manifest};
 use sealroom_enclave::{Weights, boot, memory::WipingAllocator};
 use sealroom_engine::{Engine, LocalEngine, Settings, default_model};
 use sealroom_tests::{
+    clock,
+    gpus::Gpus,
     hardware::{Chip, Platform},
     model, world,
 };
@@ -26,6 +33,9 @@ struct Arguments {
     /// Which confidential hardware is simulated.
     #[arg(long, value_enum, default_value_t = Platform::Snp)]
     platform: Platform,
+    /// Simulated GPUs: 0 to 32. Eight share an HGX board with its four switches.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=32))]
+    gpus: u8,
     /// The folder for a policy and the vendor's endorsements that fit this node.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -47,28 +57,47 @@ async fn run(arguments: &Arguments) -> Result<()> {
     let manifest = boot::manifest(default_model::NAME, weights.file(), engine.card());
     let chip = Chip::new(arguments.platform, world::seed());
     let digest = Manifest::digest(&manifest.encode());
-    let root = chip.root_sha256();
-    let published = match arguments.platform {
-        Platform::Snp => "revoked.crl",
-        Platform::Tdx => "collateral.json",
-    };
-    let (policy, list) = (arguments.out.join("policy.toml"), arguments.out.join(published));
+    let gpus = (arguments.gpus > 0).then(|| Gpus::new(arguments.gpus, world::seed()));
+    let (policy, endorsements) =
+        (arguments.out.join("policy.toml"), arguments.out.join("endorsements"));
     let (pinned, name) = (chip.pinned(), &manifest.name);
     let text = format!("version = 1\n\n{pinned}\n[models]\n\"{name}\" = [\"{digest}\"]\n");
-    fs::create_dir_all(&arguments.out).context("creating the output folder")?;
+    fs::create_dir_all(&endorsements).context("creating the output folder")?;
     fs::write(&policy, text).context("writing the policy")?;
-    fs::write(&list, chip.published()).context("writing the endorsements")?;
+    publish(&chip, gpus.as_ref(), &endorsements).context("writing the endorsements")?;
+    let roots = [Some(chip.root_sha256()), gpus.as_ref().map(Gpus::root_sha256)];
+    let roots = roots.into_iter().flatten();
+    let trusted: String =
+        roots.map(|root| format!(" --danger-accept-simulated {}", hex::encode(root))).collect();
     let listener = TcpListener::bind(arguments.listen).await.context("binding the address")?;
-    let node = world::Machine::new(chip, engine, manifest)?.boot_on(listener).await?;
+    let machine = world::Machine { gpus, ..world::Machine::new(chip, engine, manifest)? };
+    let node = machine.boot_on(listener).await?;
     println!(
-        "SIMULATED node on {}. Try:\n  sealroom-gateway connect --node https://{} --policy {} --with {} --danger-accept-simulated {}",
+        "SIMULATED node on {}. Try:\n  sealroom-gateway connect --node https://{} --policy {} --with {}{trusted}",
         node.address(),
         node.address(),
         policy.display(),
-        list.display(),
-        hex::encode(root),
+        endorsements.display(),
     );
     tokio::signal::ctrl_c().await.context("waiting for Ctrl-C")?;
     node.shutdown().await;
+    Ok(())
+}
+
+/// What the vendors say, a file each: a relying party is given the folder.
+fn publish(chip: &Chip, gpus: Option<&Gpus>, folder: &Path) -> io::Result<()> {
+    let name = match chip.platform() {
+        Platform::Snp => "revoked.crl",
+        Platform::Tdx => "collateral.json",
+    };
+    fs::write(folder.join(name), chip.published())?;
+    let Some(gpus) = gpus else { return Ok(()) };
+    let published = gpus.published(clock::present());
+    for (number, rim) in published.rims.iter().enumerate() {
+        fs::write(folder.join(format!("rim_{number}.xml")), rim)?;
+    }
+    for (number, response) in published.ocsp.iter().enumerate() {
+        fs::write(folder.join(format!("ocsp_{number:02}.der")), response)?;
+    }
     Ok(())
 }

@@ -11,14 +11,15 @@ use sealroom_attestation::{
     manifest::Manifest,
     node::Freshness,
 };
-use sealroom_enclave::{Config, Keys, Node, Parts, State, SystemEntropy};
+use sealroom_enclave::{Config, GpuCollector, Keys, Node, Parts, State, SystemEntropy};
 use sealroom_engine::Engine;
 use sealroom_gateway::session::{RelyingParty, Target};
-use sealroom_verifier::{Policy, Trust};
+use sealroom_verifier::{Policy, Trust, Version};
 use tokio::net::TcpListener;
 
 use crate::{
-    clock::MovableClock,
+    clock::{self, MovableClock},
+    gpus::Gpus,
     hardware::{self, Chip, Platform},
 };
 
@@ -29,6 +30,8 @@ pub type Wrap = Box<dyn FnOnce(Router, Arc<State>) -> Router + Send>;
 pub struct Machine {
     /// The chip, its firmware and the guest's launch.
     pub chip: Chip,
+    /// What the model is computed on, where it is not the CPU.
+    pub gpus: Option<Gpus>,
     /// The keys that the boot will use.
     pub keys: Keys,
     /// What it says it serves.
@@ -40,6 +43,9 @@ pub struct Machine {
     /// What stands between TLS and the node's own handlers.
     pub wrap: Option<Wrap>,
 }
+
+/// The oldest driver that the enterprise lets see its prompts.
+const OLDEST_DRIVER: &str = "550.54.15";
 
 /// A seed for a forged vendor: random, so that no two runs share a root.
 ///
@@ -66,7 +72,7 @@ impl Machine {
     pub fn new(chip: Chip, engine: Arc<dyn Engine>, manifest: Manifest) -> Result<Self> {
         let keys = Keys::generate(&SystemEntropy).context("making the node's keys")?;
         let clock = MovableClock::at_present();
-        Ok(Self { chip, keys, manifest, engine, clock, wrap: None })
+        Ok(Self { chip, gpus: None, keys, manifest, engine, clock, wrap: None })
     }
 
     /// Boots it on a free loopback port.
@@ -85,13 +91,17 @@ impl Machine {
     /// Those of the boot.
     pub async fn boot_on(self, listener: TcpListener) -> Result<Node> {
         let name = &self.manifest.name;
-        let config = format!("[model]\npath = \"/model.gguf\"\nname = \"{name}\"\n");
+        let device = if self.gpus.is_some() { "cuda" } else { "cpu" };
+        let config = format!(
+            "[model]\npath = \"/model.gguf\"\nname = \"{name}\"\n[engine]\ndevice = \"{device}\"\n"
+        );
         let parts = Parts {
             config: Config::from_toml(&config).context("checking the node's configuration")?,
             keys: self.keys,
             manifest: self.manifest,
             engine: self.engine,
             collector: Arc::new(hardware::SimulatedChip::new(self.chip)),
+            gpus: self.gpus.map(|gpus| Arc::new(gpus) as Arc<dyn GpuCollector>),
             clock: Arc::new(self.clock),
             entropy: Arc::new(SystemEntropy),
         };
@@ -100,12 +110,12 @@ impl Machine {
     }
 }
 
-/// What an enterprise that wants this image and this model would trust, plus the one forged root.
+/// What an enterprise that wants this image, these GPUs and this model would trust, plus the forged roots.
 ///
 /// # Panics
 /// When the forge's endorsements are none, which would be a bug of the forge.
 #[must_use]
-pub fn trust(chip: &Chip, manifest: &Manifest) -> Trust {
+pub fn trust(chip: &Chip, gpus: Option<&Gpus>, manifest: &Manifest) -> Trust {
     let mut policy = Policy::built_in();
     policy.freshness = Freshness::Hardware;
     chip.pin(&mut policy);
@@ -113,7 +123,16 @@ pub fn trust(chip: &Chip, manifest: &Manifest) -> Trust {
     policy.models = [(manifest.name.clone(), vec![digest])].into();
     let mut endorsements = Endorsements::default();
     endorsements.add_file(&chip.published()).expect("the forge makes endorsements");
-    let anchors = Anchors::production().danger_accept_simulated(chip.root_sha256());
+    let mut anchors = Anchors::production().danger_accept_simulated(chip.root_sha256());
+    if let Some(gpus) = gpus {
+        policy.gpu.count = Some(gpus.count());
+        policy.gpu.minimum_driver = Version::driver(OLDEST_DRIVER);
+        let published = gpus.published(clock::present());
+        for file in published.files() {
+            endorsements.add_file(file).expect("the forge makes endorsements");
+        }
+        anchors = anchors.danger_accept_simulated(gpus.root_sha256());
+    }
     Trust::new(policy, &endorsements, &anchors)
 }
 

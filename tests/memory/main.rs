@@ -125,9 +125,10 @@ async fn session() -> (Node, Vec<Needle>) {
     let file = ModelFile { name: "echo.gguf".into(), size: 1, sha256: [1; 32] };
     let manifest: Manifest = boot::manifest("echo", &file, engine.card());
     let chip = world::chip(world::seed());
-    let trust = world::trust(&chip, &manifest);
+    let trust = world::trust(&chip, None, &manifest);
     let config = "[model]\npath = \"/model.gguf\"\nname = \"echo\"\n";
     let parts = Parts {
+        gpus: None,
         config: Config::from_toml(config).expect("a configuration"),
         keys,
         manifest,

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
-use sealroom_attestation::manifest::{Manifest, ModelFile};
+use sealroom_attestation::manifest::ModelFile;
 use sealroom_enclave::{Node, boot};
 use sealroom_engine::Engine;
 use sealroom_gateway::connect::{Connect, Settings};
@@ -29,12 +29,11 @@ pub(crate) fn ground(engine: Echo) -> Ground {
     };
     let other = (Arc::clone(&engine), describe([2; 32]));
     let (manifest, chip) = (describe([1; 32]), world::chip(world::seed()));
-    Ground { chip, engine, manifest, other_weights: Some(other) }
+    Ground { chip, gpus: None, engine, manifest, other_weights: Some(other) }
 }
 
 pub(crate) fn machine(ground: &Ground) -> Machine {
-    let manifest: Manifest = ground.manifest.clone();
-    Machine::new(ground.chip.clone(), Arc::clone(&ground.engine), manifest).expect("keys")
+    ground.machine().expect("keys")
 }
 
 /// A node and a gateway that trusts it.
@@ -72,7 +71,7 @@ impl Pair {
 }
 
 pub(crate) async fn gateway(ground: &Ground, clock: &MovableClock, node: SocketAddr) -> Connect {
-    let party = world::party(world::trust(&ground.chip, &ground.manifest), clock);
+    let party = world::party(ground.trust(), clock);
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
     let target = world::target(node).expect("an address");
     Connect::start(Settings::default(), target, party, listener).expect("a gateway")

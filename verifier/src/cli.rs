@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -61,8 +61,8 @@ struct CheckArguments {
     /// An evidence bundle, an SEV-SNP report or a GPU's report as binary or hexadecimal text, or a TDX quote.
     file: PathBuf,
     /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER; TCB info, QE identity and
-    /// collateral, JSON; a GPU's certificate chain, RIMs, OCSP responses, tokens and key sets.
-    #[arg(long = "with", value_name = "FILE")]
+    /// collateral, JSON; a GPU's certificate chain, RIMs, OCSP responses, tokens and key sets. Of a folder, every file.
+    #[arg(long = "with", value_name = "PATH")]
     with: Vec<PathBuf>,
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.
     #[arg(long, value_name = "FILE", conflicts_with = "crypto_only")]
@@ -187,24 +187,43 @@ pub fn load_policy(path: &std::path::Path) -> Result<Policy> {
     Policy::from_toml(&text).with_context(|| format!("checking the policy {}", path.display()))
 }
 
-/// Loads endorsements, each file recognised by its content.
+/// Loads endorsements, each file recognised by its content; of a folder every file, in the order of their names.
 ///
 /// # Errors
 /// Where a file cannot be read or holds no endorsements, with its name.
 pub fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
     let mut endorsements = Endorsements::default();
     for path in paths {
-        let added = endorsements.add_file(&read(path)?);
-        added.with_context(|| format!("recognising {}", path.display()))?;
+        for file in files(path)? {
+            let added = endorsements.add_file(&read(&file)?);
+            added.with_context(|| format!("recognising {}", file.display()))?;
+        }
     }
     Ok(endorsements)
+}
+
+/// The files in a folder, without those in folders below it; of a file itself.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let listing = || format!("listing {}", path.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).with_context(listing)? {
+        let file = entry.with_context(listing)?.path();
+        if !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// The largest file that is read, bytes: the limit of a bundle, and far above any endorsement.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Pipes and devices have no length to ask for: what is read is counted.
-fn read(path: &std::path::Path) -> Result<Vec<u8>> {
+fn read(path: &Path) -> Result<Vec<u8>> {
     let reading = || format!("reading {}", path.display());
     let file = fs::File::open(path).with_context(reading)?;
     let mut bytes = Vec::new();

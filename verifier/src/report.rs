@@ -6,4 +6,4 @@ mod json;
 mod table;
 
 pub use json::{SCHEMA, VerdictReport};
-pub use table::table;
+pub use table::{summary, table};

@@ -156,6 +156,27 @@ fn genoa(more: &[&str]) -> Output {
 }
 
 #[test]
+fn a_folder_stands_for_every_file_in_it() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("genoa");
+    fs::create_dir_all(folder.join("deeper")).expect("a folder");
+    let row = rows().into_iter().find(|row| row.file == "snp/genoa_v2_report.bin");
+    let row = row.expect("the repository's own");
+    for name in &row.with {
+        let file = find(name).expect("the repository's own");
+        fs::copy(&file, folder.join(file.file_name().expect("a name"))).expect("a copy");
+    }
+    let path = folder.to_string_lossy();
+    let output = genoa(&["--with", &path, "--at", &row.at, "--crypto-only"]);
+    assert_eq!(output.status.code(), Some(0));
+    fs::write(folder.join("notes.txt"), "nothing").expect("a file");
+    let output = genoa(&["--with", &path, "--at", &row.at, "--crypto-only"]);
+    fs::remove_file(folder.join("notes.txt")).expect("the same file");
+    assert_eq!(output.status.code(), Some(3));
+    let text = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(text.contains("notes.txt"), "{text}");
+}
+
+#[test]
 fn a_missing_chain_is_undecided_and_never_refused() {
     let output = genoa(&["--at", "2026-06-01T00:00:00Z", "--crypto-only"]);
     assert_eq!(output.status.code(), Some(2));

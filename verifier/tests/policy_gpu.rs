@@ -10,10 +10,10 @@ use sealroom_attestation::{
     gpu,
 };
 use sealroom_forge::{
-    Fake, FakeGpu, RimKind,
+    Fake, FakeGpu, GpuPublished, RimKind,
     gpu::{CertificateStatus, OcspSpec},
 };
-use sealroom_verifier::{Crypto, Evidence, Input, Mode, Policy, Trust, Verdict, check};
+use sealroom_verifier::{Crypto, Evidence, Input, Mode, Policy, Trust, Verdict, check, report};
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
 const SEED: [u8; 32] = [7; 32];
@@ -23,23 +23,15 @@ fn fake() -> FakeGpu {
     Fake::gpu(SEED).nonce([3; 32])
 }
 
-/// RIMs and responses for everything about one GPU; the first response of a RIM may be changed.
+/// RIMs and responses for everything about one GPU; the one about the RIMs' signer may be changed.
 fn given(gpu: &FakeGpu, change: impl Fn(&mut OcspSpec)) -> gpu::Endorsements {
-    let rims = [RimKind::Driver, RimKind::Vbios].map(|kind| Fake::rim(SEED, kind));
-    let of_gpu = gpu.specs();
-    let chains = [&of_gpu[1..], &rims[0].specs(), &rims[1].specs()].map(<[_]>::to_vec);
-    let mut ocsp = Vec::new();
-    for (number, chain) in chains.iter().enumerate() {
-        for (place, pair) in chain.windows(2).enumerate() {
-            let mut spec = OcspSpec::new(&pair[0], &pair[1], WINDOW);
-            if (number, place) == (1, 0) {
-                change(&mut spec);
-            }
-            ocsp.push(spec.sign());
+    let [signer, ..] = Fake::rim(SEED, RimKind::Driver).specs();
+    let all = GpuPublished::about(std::slice::from_ref(gpu), WINDOW, |subject, response| {
+        if subject.serial == signer.serial {
+            change(response);
         }
-    }
-    let rims = rims.iter().map(|rim| rim.sign().xml).collect();
-    gpu::Endorsements { rims, ocsp, ..gpu::Endorsements::default() }
+    });
+    gpu::Endorsements { rims: all.rims, ocsp: all.ocsp, ..gpu::Endorsements::default() }
 }
 
 fn judge_with(gpu: &FakeGpu, given: gpu::Endorsements, policy: &str) -> Verdict {
@@ -91,6 +83,11 @@ fn a_gpu_with_everything_passes_every_rule() {
     }
     assert_eq!(row(&verdict, "gpu.relay").outcome, Outcome::NotGiven);
     assert!(verdict.simulated() && verdict.evidence_id().is_some());
+    // Six certificates: the table says so six times, the summary once.
+    let lines = |text: &str| text.lines().filter(|line| line.contains("gpu.ocsp.validity")).count();
+    let (table, summary) = (report::table(&verdict), report::summary(&verdict));
+    assert_eq!((lines(&table), lines(&summary)), (6, 1), "{summary}");
+    assert!(summary.contains("and 5 more") && !table.contains("and 5 more"), "{summary}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod chain;
 mod hgx;
 mod nras;
 mod ocsp;
+mod published;
 mod report;
 mod rim;
 
@@ -19,6 +20,7 @@ use crate::tdx::text::pem;
 pub use hgx::{FakeHgx, links, ports};
 pub use nras::{NrasSpec, TokenSpec};
 pub use ocsp::{AnswerSpec, CertificateHash, CertificateStatus, OcspSpec};
+pub use published::GpuPublished;
 pub use report::Offsets;
 pub use rim::{FakeRim, ResourceSpec, RimEvidence, RimKind, RimSpec};
 

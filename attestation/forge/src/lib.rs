@@ -14,7 +14,9 @@ pub mod tdx;
 
 pub use certificate::{CertificateSpec, ExtensionSpec, pss};
 pub use crl::CrlSpec;
-pub use gpu::{FakeGpu, FakeHgx, FakeRim, GpuClass, GpuEvidence, RimEvidence, RimKind};
+pub use gpu::{
+    FakeGpu, FakeHgx, FakeRim, GpuClass, GpuEvidence, GpuPublished, RimEvidence, RimKind,
+};
 pub use keys::{Role, Vendor};
 pub use snp::{FakeSnp, Generation, SnpEvidence};
 pub use tdx::{Body, FakeTdx, TdxEvidence};

@@ -7,7 +7,7 @@ use crate::{
     claims::Ledger,
     digests::{BootId, KemDigest, StatementDigest},
     endorsements::Known,
-    evidence::{Binder, Bundle, Hardware},
+    evidence::{Binder, Bundle, GpuEntry, Hardware},
     gpu::{self, GpuSet},
     manifest::{Configuration, Manifest},
     snp::{self, Report},
@@ -50,7 +50,7 @@ impl Parts {
         same(ledger, &checks::STATEMENT_MANIFEST, &manifest, &statement.manifest);
         let config = Configuration::digest(&bundle.config);
         same(ledger, &checks::STATEMENT_CONFIG, &config, &statement.config);
-        let found = bundle.gpu_digest();
+        let found = GpuEntry::digest(&bundle.gpus);
         let committed = statement.gpus.map(|gpus| gpus.digest);
         let described = format!("{} GPU entries", bundle.gpus.len());
         ledger.require(

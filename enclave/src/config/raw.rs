@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Lock;
+use super::{ComputeDevice, Lock};
 
 /// Mirrors the file.
 #[derive(Clone, Debug, Deserialize)]
@@ -71,6 +71,9 @@ pub struct Model {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
+    /// What it computes on: `cpu` or `cuda`.
+    #[serde(default)]
+    pub device: ComputeDevice,
     /// Most tokens of prompt and answer together.
     pub context: Option<u64>,
     /// Threads for arithmetic.

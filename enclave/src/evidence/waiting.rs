@@ -11,6 +11,7 @@ use sealroom_attestation::evidence::Hardware;
 use sealroom_attestation::statement::QuoteFreshness;
 use tokio::sync::{Notify, oneshot};
 
+use super::Answers;
 use crate::kem::Epoch;
 
 /// The most sessions of one peer that wait: the wire specification, section 5.
@@ -33,6 +34,7 @@ pub(crate) struct Batch {
     pub(crate) epoch: Arc<Epoch>,
     pub(crate) statement: Vec<u8>,
     pub(crate) hardware: Hardware,
+    pub(super) gpus: Arc<Answers>,
     pub(crate) tree: Tree,
 }
 

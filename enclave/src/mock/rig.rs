@@ -76,6 +76,7 @@ impl Rig {
             keys: Keys::generate(&*entropy).expect("keys"),
             engine: engine.clone(),
             collector: hardware.clone(),
+            gpus: None,
             clock: clock.clone(),
             entropy,
         };

@@ -161,7 +161,7 @@ impl State {
         let renewed = if rotate {
             self.evidence.rotate(&*self.clock, &*self.entropy).await
         } else {
-            self.evidence.refresh(&*self.clock).await
+            self.evidence.refresh(&*self.clock, &*self.entropy).await
         };
         match renewed {
             Ok(()) => self.readiness.evidence_is_fresh(&*self.clock),

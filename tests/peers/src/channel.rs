@@ -106,7 +106,7 @@ impl Pair {
         let file = ModelFile { name: "echo.gguf".into(), size: 1, sha256: [1; 32] };
         let manifest = boot::manifest("echo", &file, engine.card());
         let machine = Machine::new(world::chip(world::seed()), engine, manifest)?;
-        let trust = world::trust(&machine.chip, &machine.manifest);
+        let trust = world::trust(&machine.chip, None, &machine.manifest);
         let party = world::party(trust, &machine.clock);
         let node = machine.boot().await?;
         let session = Session::open(&world::target(node.address())?, &party).await?;

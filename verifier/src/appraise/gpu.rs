@@ -16,7 +16,7 @@ use super::list;
 use crate::policy::{Architecture, GpuPolicy, Required, Revocation, Suspended, Version};
 
 /// The setting of a configuration that names what the engine computes on.
-const DEVICE: &str = "device";
+const DEVICE: &str = "engine.device";
 
 /// The GPUs of a node, or the reason why it needs none.
 pub(super) fn node(policy: &GpuPolicy, node: &NodeClaims, ledger: &mut Ledger) {

@@ -1,6 +1,9 @@
 //! The table form of a verdict, for terminals and plain text. Colours are styles that a plain stream strips.
 
-use std::fmt::{self, Write};
+use std::{
+    collections::HashMap,
+    fmt::{self, Write},
+};
 
 use anstyle::{AnsiColor, Style};
 use sealroom_attestation::claims::{Finding, Outcome};
@@ -24,11 +27,19 @@ const WIDE: usize = 60;
 #[must_use]
 pub fn table(verdict: &Verdict) -> String {
     let mut text = String::new();
-    write(verdict, &mut text).expect("writing to a string");
+    write(verdict, false, &mut text).expect("writing to a string");
     text
 }
 
-fn write(verdict: &Verdict, out: &mut String) -> fmt::Result {
+/// As [`table`], with one line for what many devices pass alike.
+#[must_use]
+pub fn summary(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    write(verdict, true, &mut text).expect("writing to a string");
+    text
+}
+
+fn write(verdict: &Verdict, folded: bool, out: &mut String) -> fmt::Result {
     if verdict.simulated() {
         let root =
             "SIMULATED: the hardware root is a test key; this proves nothing about a machine";
@@ -38,8 +49,20 @@ fn write(verdict: &Verdict, out: &mut String) -> fmt::Result {
     let width = rows.iter().map(|row| row.check.id.len()).max().unwrap_or(0);
     let (open, ruled): (Vec<_>, Vec<_>) =
         rows.iter().partition(|row| row.outcome == Outcome::NotGiven);
+    let mut passed = HashMap::<_, usize>::new();
+    for row in &ruled {
+        if folded && row.outcome == Outcome::Pass {
+            *passed.entry(row.check.id).or_default() += 1;
+        }
+    }
     for row in ruled {
-        line(row, width, out)?;
+        let alike = match row.outcome {
+            Outcome::Pass if folded => passed.remove(row.check.id),
+            _ => Some(1),
+        };
+        if let Some(alike) = alike {
+            line(row, alike, width, out)?;
+        }
     }
     unruled(&open, out)?;
     conclusion(verdict, out)
@@ -70,7 +93,8 @@ fn unruled(open: &[&Finding], out: &mut String) -> fmt::Result {
     writeln!(out, "{DIM:#}")
 }
 
-fn line(row: &Finding, width: usize, out: &mut String) -> fmt::Result {
+/// One row, and how many it stands for.
+fn line(row: &Finding, alike: usize, width: usize, out: &mut String) -> fmt::Result {
     let (style, word) = match row.outcome {
         Outcome::Pass => (GREEN, "pass"),
         Outcome::Fail => (RED, "FAIL"),
@@ -81,6 +105,9 @@ fn line(row: &Finding, width: usize, out: &mut String) -> fmt::Result {
     let about = row.subject.as_ref().map_or(String::new(), |subject| format!("{subject}: "));
     let found = shortened(&row.found);
     write!(out, "  {id:width$}  {style}{word}{style:#}  {about}{found}")?;
+    if alike > 1 {
+        write!(out, " {DIM}and {} more{DIM:#}", alike - 1)?;
+    }
     if row.outcome != Outcome::Fail {
         return writeln!(out);
     }

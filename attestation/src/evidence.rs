@@ -326,6 +326,18 @@ mod tests {
     }
 
     #[test]
+    fn refuses_one_hash_too_many_in_a_path() {
+        let path = |length| {
+            let path = vec![TreeHash([7; 32]); length];
+            Bundle { binder: Binder::Path { index: 0, path }, ..example() }
+        };
+        survives(&path(17));
+        let (field, found) = ("audit path length", 18);
+        let refused = CborError::Unsupported { item: "evidence bundle", field, found };
+        assert_eq!(Bundle::decode(&path(18).encode()), Err(refused));
+    }
+
+    #[test]
     fn refuses_one_gpu_too_many() {
         let gpu = GpuEntry { class: GpuClass::Hopper, report: Vec::new(), chain: Vec::new() };
         let bytes = Bundle { gpus: vec![gpu; 33], ..example() }.encode();

@@ -223,6 +223,31 @@ fn refuses_keys_models_and_settings_that_the_statement_does_not_name() {
     assert_eq!(refused(|node| node.gpus.push(gpu)), "statement.gpus");
 }
 
+/// The rows of a node, each once, in the order in which its checks run; those of the hardware follow.
+#[test]
+fn every_check_of_a_node_has_one_row() {
+    let node = node();
+    let context = Context::Session(&node.session);
+    let verdict = verify(&node.bundle(), context, &Endorsements::default(), &node.anchors(), NOW);
+    let proven = verdict.expect("accepted");
+    let ids = proven.ledger().findings().iter().map(|row| row.check.id);
+    let own: Vec<_> = ids.take_while(|id| !id.starts_with("snp.")).collect();
+    let expected = [
+        "bundle.encoding",
+        "statement.encoding",
+        "statement.kem",
+        "statement.manifest",
+        "statement.config",
+        "statement.gpus",
+        "statement.leaf",
+        "statement.lifetime",
+        "statement.window",
+        "binder.path",
+        "report_data",
+    ];
+    assert_eq!(own, expected);
+}
+
 #[test]
 fn refuses_a_report_over_another_statement() {
     let swap = |bundle: &mut Bundle| {

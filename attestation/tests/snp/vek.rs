@@ -20,6 +20,8 @@ pub(crate) fn refuses_kinds_of_key_that_do_not_agree() {
     refuses(check(&name), id, kind(SigningKey::Vcek, "SEV-VLEK", "SEV-Genoa"));
     let unknown_name = fake().vek(|vek| vek.subject = "VCEK".to_owned());
     refuses(check(&unknown_name), id, kind(SigningKey::Vcek, "VCEK", "SEV-Genoa"));
+    let authority = fake().vek(|vek| vek.issuer = "Genoa".to_owned());
+    refuses(check(&authority), id, kind(SigningKey::Vcek, "SEV-VCEK", "Genoa"));
     let both = fake().vek(|vek| vek.add("1.3.6.1.4.1.3704.1.5", false, &[0x16, 1, b'x']));
     refuses(check(&both), id, kind(SigningKey::Vcek, "SEV-VCEK", "SEV-Genoa"));
     let neither = fake().vek(|vek| vek.remove("1.3.6.1.4.1.3704.1.4"));
@@ -41,7 +43,7 @@ pub(crate) fn refuses_a_key_on_another_curve() {
 #[test]
 pub(crate) fn refuses_extensions_that_are_not_as_the_key_service_writes_them() {
     let oid = |name: &str| format!("{ARC}.{name}");
-    let cases: [(&str, Vec<u8>, ExtensionError); 8] = [
+    let cases: [(&str, Vec<u8>, ExtensionError); 10] = [
         ("1", vec![2, 1, 2], ExtensionError::StructVersion { found: 2 }),
         ("1", vec![2, 2, 0, 1], ExtensionError::Encoding { oid: oid("1") }),
         ("2", vec![0x0c, 5, 71, 101, 110, 111, 97], ExtensionError::Encoding { oid: oid("2") }),
@@ -54,6 +56,8 @@ pub(crate) fn refuses_extensions_that_are_not_as_the_key_service_writes_them() {
         ("3.1", vec![2, 1, 0x80], ExtensionError::Encoding { oid: oid("3.1") }),
         ("3.8", vec![4, 1, 84], ExtensionError::Encoding { oid: oid("3.8") }),
         ("4", vec![0; 63], ExtensionError::Encoding { oid: oid("4") }),
+        ("4", [&[4, 64][..], &[0; 63]].concat(), ExtensionError::Encoding { oid: oid("4") }),
+        ("4", [&[4, 8][..], &[0; 7]].concat(), ExtensionError::Encoding { oid: oid("4") }),
     ];
     for (name, value, error) in cases {
         let name = oid(name);

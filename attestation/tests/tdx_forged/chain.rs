@@ -7,7 +7,7 @@ use sealroom_attestation::x509::{self, AuthorityError};
 use sealroom_attestation::{UnixTime, Window};
 use sealroom_forge::{FakeTdx, Role, Vendor, pss};
 
-use crate::scene::{NOW, Row, Scene, accepts, fake, refuses, row, undecided};
+use crate::scene::{NOW, Row, Scene, accepts, failed, fake, refuses, row, undecided};
 
 const USAGE: &str = "2.5.29.15";
 const BASIC: &str = "2.5.29.19";
@@ -146,6 +146,15 @@ fn each_change_of_a_chain_or_list_is_refused_by_its_own_check() {
     for row in rows() {
         row.run();
     }
+}
+
+/// A root that counts must not lend itself to a chain below another one.
+#[test]
+fn a_trusted_root_beside_the_chain_changes_nothing() {
+    let root = fake().sign().root;
+    let both = stranger().with(|given| given.certificates.push(root.clone()));
+    assert_eq!(failed(&both), failed(&stranger()));
+    accepts(Scene::from(fake()).with(|given| given.certificates.push(root)));
 }
 
 #[test]

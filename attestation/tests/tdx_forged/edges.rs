@@ -62,8 +62,15 @@ fn numbers_of_a_platform_have_one_encoding() {
     let chain = sealroom_attestation::tdx::ChainError::Extensions;
     refuses(patched(sgx_type, more), "tdx.pck.extensions", chain(error));
     let pce_svn = b"\x30\x10\x06\x0b\x2a\x86\x48\x86\xf8\x4d\x01\x0d\x01\x02\x11\x02\x01\x0b";
-    let error = ExtensionError::Encoding { field: "PCESVN" };
-    refuses(patched(pce_svn, negative), "tdx.pck.extensions", chain(error));
+    let error = || chain(ExtensionError::Encoding { field: "PCESVN" });
+    refuses(patched(pce_svn, negative), "tdx.pck.extensions", error());
+    // Longer than needed, below zero in two bytes, longer than needed in three.
+    let longer = b"\x30\x11\x06\x0b\x2a\x86\x48\x86\xf8\x4d\x01\x0d\x01\x02\x11\x02\x02\x00\x0b";
+    let below = b"\x30\x11\x06\x0b\x2a\x86\x48\x86\xf8\x4d\x01\x0d\x01\x02\x11\x02\x02\x80\x0b";
+    let three = b"\x30\x12\x06\x0b\x2a\x86\x48\x86\xf8\x4d\x01\x0d\x01\x02\x11\x02\x03\x00\x0b\x00";
+    for value in [&longer[..], below, three] {
+        refuses(patched(pce_svn, value), "tdx.pck.extensions", error());
+    }
 }
 
 /// A list that counts must not lend its signature to another one.

@@ -158,6 +158,8 @@ fn says_per_component_how_far_behind_a_platform_is() {
         ]
     );
     assert_eq!(tcb.shortfall[1].part, Part::Module("TDX_01".to_owned()));
+    let newest = fake().tee_tcb_svn(svn([11, 1, 4])).qe_report(258, &[4]);
+    assert_eq!(accepts(newest).tcb.expect("levels").shortfall, []);
     assert_eq!(tcb.advisories, ["INTEL-SA-01192", "INTEL-SA-01245", "INTEL-SA-00615"]);
 }
 

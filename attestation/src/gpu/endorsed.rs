@@ -33,14 +33,14 @@ impl Endorsed {
         nonce: Option<&[u8; 32]>,
         now: UnixTime,
     ) -> Arc<Self> {
-        let Known { endorsements, anchors, rims, .. } = known;
-        let rims = rims.examine(case, endorsements, anchors, now);
+        let Known { endorsements, anchors, rims, signatures } = known;
+        let rims = rims.examine(case, endorsements, anchors, signatures, now);
         let products: Vec<_> = devices.iter().filter_map(|device| device.product()).collect();
         let products: Vec<_> = products.iter().map(String::as_str).collect();
         compare::products(case, &rims, &products);
         let mut links: Vec<Link<'_>> = devices.iter().flat_map(|device| device.links()).collect();
         links.extend(rims.iter().flat_map(|rim| ocsp::links(&rim.chain, Owner::Rim)));
-        let standings = ocsp::examine(case, &endorsements.ocsp, &links, now);
+        let standings = ocsp::examine(case, &endorsements.ocsp, &links, signatures, now);
         let (tokens, key_sets) = (&endorsements.tokens, &endorsements.key_sets);
         let opinions = nras::examine(case, tokens, key_sets, nonce.copied(), now);
         Arc::new(Self { rims, standings, opinions })

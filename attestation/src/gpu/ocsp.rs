@@ -9,7 +9,7 @@ mod response;
 
 use crate::checks::{self, Check};
 use crate::time::{UnixTime, Window};
-use crate::x509::{Algorithm, Certificate};
+use crate::x509::{Algorithm, BadSignature, Certificate, PublicKey, Signatures, Signed};
 
 use super::{Case, Checked, Examined, GpuError, Mismatch};
 use responder::Signer;
@@ -103,7 +103,7 @@ pub fn verify(
     now: UnixTime,
 ) -> Examined<CertificateStanding> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
-    let standings = examine(&mut case, responses, links, now);
+    let standings = examine(&mut case, responses, links, &Signatures::default(), now);
     case.conclude(standings, true).map_err(Box::new)
 }
 
@@ -113,17 +113,17 @@ pub(super) fn is_response(bytes: &[u8]) -> bool {
 }
 
 /// Examines every response that was given, and says what is known of each certificate. Links may repeat: devices share
-/// authorities.
+/// authorities. A signature that held before is not checked again.
 pub(crate) fn examine(
     case: &mut Case,
     responses: &[Vec<u8>],
     links: &[Link<'_>],
+    memory: &Signatures,
     now: UnixTime,
 ) -> Vec<CertificateStanding> {
     let links = distinct(links);
     let mut standings: Vec<_> = links.iter().map(unknown).collect();
     let decoded = decode(case, responses);
-    let mut delegates = Vec::new();
     let mut foreign = false;
     for response in &decoded {
         let mut fits = false;
@@ -132,7 +132,7 @@ pub(crate) fn examine(
             for single in response.single.iter().filter(named) {
                 fits = true;
                 let answer = Answer { response, single, link };
-                if answer.counts(case, &mut delegates, now) {
+                if answer.counts(case, memory, now) {
                     standing.learn(response, single);
                 }
             }
@@ -233,9 +233,6 @@ impl CertificateStanding {
     }
 }
 
-/// A delegate's certificate and the issuer that signed it, by SHA-256.
-type Delegate = ([u8; 32], [u8; 32]);
-
 /// What one response says about one certificate.
 struct Answer<'r> {
     response: &'r Response<'r>,
@@ -245,7 +242,7 @@ struct Answer<'r> {
 
 impl<'r> Answer<'r> {
     /// Dates and standing first: in the wrong hands they can only refuse. Then who signed, and the signature.
-    fn counts(&self, case: &mut Case, delegates: &mut Vec<Delegate>, now: UnixTime) -> bool {
+    fn counts(&self, case: &mut Case, memory: &Signatures, now: UnixTime) -> bool {
         let mut holds = case.check(&checks::GPU_OCSP_VALIDITY, self.validity(now));
         holds &= self.standing(case);
         let found = Signer::find(self.response, self.link.issuer, now);
@@ -258,7 +255,7 @@ impl<'r> Answer<'r> {
             case.missing_all(&[&checks::GPU_OCSP_SIGNATURE]);
             return false;
         };
-        case.check(&checks::GPU_OCSP_SIGNATURE, self.signature(&signer, delegates))
+        case.check(&checks::GPU_OCSP_SIGNATURE, self.signature(&signer, memory, now))
     }
 
     fn name(&self) -> String {
@@ -305,25 +302,37 @@ impl<'r> Answer<'r> {
         }
     }
 
-    /// The issuer over its delegate, once for all its responses, and the responder over the response.
-    fn signature(&self, signer: &Signer<'r>, delegates: &mut Vec<Delegate>) -> Checked {
+    /// The issuer over its delegate, and the responder over the response.
+    fn signature(&self, signer: &Signer<'r>, memory: &Signatures, now: UnixTime) -> Checked {
         let responder = signer.shown().to_owned();
         let expected = "ECDSA with SHA-384 by the responder";
         if let Some(delegate) = signer.delegate() {
-            let pair: Delegate = (delegate.sha256, self.link.issuer.sha256);
-            if !delegates.contains(&pair) {
-                delegate.verify_signature(&self.link.issuer.key).map_err(|_| {
-                    let issuer = self.link.issuer.subject.shown().to_owned();
-                    let why = "its certificate is not signed by it";
-                    Mismatch::because(OcspError::Responder { issuer, why }, expected)
-                })?;
-                delegates.push(pair);
-            }
+            memory.verify(delegate, &self.link.issuer.key, now).map_err(|_| {
+                let issuer = self.link.issuer.subject.shown().to_owned();
+                let why = "its certificate is not signed by it";
+                Mismatch::because(OcspError::Responder { issuer, why }, expected)
+            })?;
         }
-        let Response { signed, signature, .. } = self.response;
-        match signer.key().verify(Algorithm::EcdsaSha384, signed, signature) {
+        match memory.verify(self, signer.key(), now) {
             Ok(()) => Ok(format!("{}, by {responder}", self.name())),
             Err(_) => Err(Mismatch::because(OcspError::Signature { responder }, expected)),
         }
+    }
+}
+
+/// The response, for as long as this answer in it counts.
+impl Signed for Answer<'_> {
+    fn digest(&self) -> [u8; 32] {
+        self.response.sha256
+    }
+
+    fn window(&self) -> Window {
+        // An answer without an end is refused before; it would not be kept for a second.
+        self.single.window().unwrap_or(Window { from: UnixTime(u64::MAX), until: UnixTime(0) })
+    }
+
+    fn verify_signature(&self, key: &PublicKey) -> Result<(), BadSignature> {
+        let Response { signed, signature, .. } = self.response;
+        key.verify(Algorithm::EcdsaSha384, signed, signature)
     }
 }

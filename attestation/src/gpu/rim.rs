@@ -23,7 +23,7 @@ use crate::time::{UnixTime, Window};
 use crate::transcript::sha256;
 
 use super::anchors::Anchors;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, Signatures};
 
 use super::endorsements::Endorsements;
 use super::{Case, Checked, Examined, GpuError, Mismatch};
@@ -186,8 +186,13 @@ impl Document {
 }
 
 /// Every signature of one RIM: three links of its chain, and the document's own. Both digests were compared.
-fn verify_signatures(document: &Document, links: &Links) -> Result<(), RimError> {
-    links.verify()?;
+fn verify_signatures(
+    document: &Document,
+    links: &Links,
+    memory: &Signatures,
+    now: UnixTime,
+) -> Result<(), RimError> {
+    links.verify(memory, now)?;
     let signer = links.signer();
     let Signature { signed, value, .. } = &document.signature;
     signer.key.verify_fixed(signed, value).map_err(|_| RimError::Signature {
@@ -210,7 +215,8 @@ fn verify_signatures(document: &Document, links: &Links) -> Result<(), RimError>
 /// ```
 pub fn verify(endorsements: &Endorsements, anchors: &Anchors, now: UnixTime) -> Examined<Rim> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
-    let rims = Rims::default().examine(&mut case, endorsements, anchors, now);
+    let rims =
+        Rims::default().examine(&mut case, endorsements, anchors, &Signatures::default(), now);
     case.conclude(rims, true).map_err(Box::new)
 }
 
@@ -227,6 +233,7 @@ impl Rims {
         case: &mut Case,
         endorsements: &Endorsements,
         anchors: &Anchors,
+        memory: &Signatures,
         now: UnixTime,
     ) -> Vec<Rim> {
         let mut files: Vec<&Vec<u8>> = Vec::new();
@@ -245,11 +252,19 @@ impl Rims {
             case.stopped_before(NEEDED);
             return Vec::new();
         }
-        files.into_iter().filter_map(|file| self.one(case, file, anchors, now)).collect()
+        let examine = |file: &Vec<u8>| self.one(case, file, anchors, memory, now);
+        files.into_iter().filter_map(examine).collect()
     }
 
     /// A RIM that was verified under the same roots and counts now is the same RIM, and has the same rows.
-    fn one(&self, case: &mut Case, file: &[u8], anchors: &Anchors, now: UnixTime) -> Option<Rim> {
+    fn one(
+        &self,
+        case: &mut Case,
+        file: &[u8],
+        anchors: &Anchors,
+        memory: &Signatures,
+        now: UnixTime,
+    ) -> Option<Rim> {
         let digest = sha256(file);
         let known = self.verified.recall(&digest, now);
         if let Some(known) = known.filter(|known| known.0.validity.contains(now)) {
@@ -258,14 +273,20 @@ impl Rims {
             return Some(rim.clone());
         }
         let first = case.rows();
-        let rim = examine_one(case, file, anchors, now)?;
+        let rim = examine_one(case, file, anchors, memory, now)?;
         let known = Arc::new((rim.clone(), case.rows_from(first)));
         self.verified.keep(digest, known, rim.validity.until, now);
         Some(rim)
     }
 }
 
-fn examine_one(case: &mut Case, file: &[u8], anchors: &Anchors, now: UnixTime) -> Option<Rim> {
+fn examine_one(
+    case: &mut Case,
+    file: &[u8],
+    anchors: &Anchors,
+    memory: &Signatures,
+    now: UnixTime,
+) -> Option<Rim> {
     // 1. The bytes are a RIM of the known form.
     let document = Document::decode(file);
     let found = match &document {
@@ -301,12 +322,13 @@ fn examine_one(case: &mut Case, file: &[u8], anchors: &Anchors, now: UnixTime) -
         case.missing_all(&[&checks::GPU_RIM_CHAIN, &checks::GPU_RIM_SIGNATURE]);
         return None;
     }
-    signatures(case, &document, &links).then(|| document.into_rim(&links))
+    let verified = verify_signatures(&document, &links, memory, now);
+    signatures(case, verified, &links).then(|| document.into_rim(&links))
 }
 
-fn signatures(case: &mut Case, document: &Document, links: &Links) -> bool {
+fn signatures(case: &mut Case, verified: Result<(), RimError>, links: &Links) -> bool {
     let chain = Ok(links.shown());
-    match verify_signatures(document, links) {
+    match verified {
         Ok(()) => {
             case.check(&checks::GPU_RIM_CHAIN, chain);
             let signer = links.signer().subject.shown();

@@ -2,10 +2,10 @@
 
 use sealroom_attestation::Outcome;
 use sealroom_attestation::gpu::compare::CompareError;
-use sealroom_attestation::gpu::ocsp::{OcspError, Owner, Standing};
+use sealroom_attestation::gpu::ocsp::{OcspError, Standing};
 use sealroom_attestation::gpu::{Endorsements, GpuError, SetError, rim};
 use sealroom_forge::gpu::{CertificateStatus, OcspSpec};
-use sealroom_forge::{CertificateSpec, Fake, FakeHgx, FakeRim, RimKind};
+use sealroom_forge::{Fake, FakeHgx, FakeRim, GpuPublished, RimKind};
 
 use crate::scene::{NOW, One, Set, fake, hgx, refuses, switch};
 
@@ -26,39 +26,16 @@ fn given(rims: &[FakeRim]) -> Endorsements {
     Endorsements { rims, ..Endorsements::default() }
 }
 
-/// A response about each certificate of a chain that needs one, of which the first may be changed.
-fn responses(
-    chain: &[CertificateSpec],
-    owner: Owner,
-    change: impl Fn(&mut OcspSpec),
-) -> Vec<Vec<u8>> {
-    let first = usize::from(owner == Owner::Device);
-    let pairs = chain.iter().zip(&chain[1..]).skip(first).enumerate();
-    let specs = pairs.map(|(place, (subject, issuer))| {
-        let mut spec = OcspSpec::new(subject, issuer, WINDOW);
-        if place == 0 {
-            change(&mut spec);
+/// Everything that can be said about a board. The response about its first device's identity may be changed.
+pub(crate) fn everything(board: &FakeHgx, change: impl Fn(&mut OcspSpec)) -> Endorsements {
+    let [_, identity, ..] = board.devices[0].specs();
+    let published = GpuPublished::about(&board.devices, WINDOW, |subject, spec| {
+        if subject.serial == identity.serial {
+            change(spec);
         }
-        spec.sign()
     });
-    specs.collect()
-}
-
-/// Everything that can be said about a board.
-fn everything(board: &FakeHgx, change: impl Fn(&mut OcspSpec) + Copy) -> Endorsements {
-    let of_devices = board.devices.iter().flat_map(|one| {
-        let first = one.pdi() == board.devices[0].pdi();
-        responses(&one.specs(), Owner::Device, |spec| {
-            if first {
-                change(spec)
-            }
-        })
-    });
-    let of_rims = rims().into_iter().flat_map(|rim| responses(&rim.specs(), Owner::Rim, |_| ()));
-    let mut ocsp: Vec<_> = of_devices.chain(of_rims).collect();
-    ocsp.sort();
-    ocsp.dedup();
-    Endorsements { ocsp, ..given(&rims()) }
+    let GpuPublished { rims, ocsp } = published;
+    Endorsements { rims, ocsp, ..Endorsements::default() }
 }
 
 #[test]

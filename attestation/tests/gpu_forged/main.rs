@@ -4,6 +4,7 @@ mod chain;
 mod endorsed;
 mod fields;
 mod firmware;
+mod known;
 mod report;
 mod scene;
 mod set;

@@ -4,6 +4,7 @@ use ring::digest;
 
 use crate::reader::Reader;
 use crate::time::{UnixTime, Window};
+use crate::transcript::sha256;
 use crate::x509::der::{self, BIT_STRING, INTEGER, SEQUENCE};
 use crate::x509::{Algorithm, Certificate};
 
@@ -86,6 +87,8 @@ pub(super) struct Response<'a> {
     pub(super) certificates: Vec<Certificate>,
     pub(super) signed: &'a [u8],
     pub(super) signature: &'a [u8],
+    /// Of all its bytes.
+    pub(super) sha256: [u8; 32],
 }
 
 impl CertificateId<'_> {
@@ -132,7 +135,8 @@ impl<'a> Response<'a> {
         let certificates = certificates(&mut parts)?;
         der::finish(parts, "the basic response")?;
         let (responder, produced, single) = data_of(data.content)?;
-        Ok(Self { responder, produced, single, certificates, signed: data.whole, signature })
+        let (signed, sha256) = (data.whole, sha256(bytes));
+        Ok(Self { responder, produced, single, certificates, signed, signature, sha256 })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The signer's chain: signer, two authorities, and the root that is pinned.
 
 use crate::time::{UnixTime, Window};
-use crate::x509::{Algorithm, Certificate, KeyKind};
+use crate::x509::{Algorithm, Certificate, KeyKind, Signatures};
 
 use super::error::RimError;
 use crate::gpu::anchors::{Anchor, Anchors};
@@ -89,10 +89,10 @@ impl Links {
     }
 
     /// From the root down. The root itself is pinned.
-    pub(super) fn verify(&self) -> Result<(), RimError> {
+    pub(super) fn verify(&self, memory: &Signatures, now: UnixTime) -> Result<(), RimError> {
         let [signer, third, second, root] = &self.links;
         for (subject, issuer) in [(second, root), (third, second), (signer, third)] {
-            subject.verify_signature(&issuer.key).map_err(|_| RimError::Link {
+            memory.verify(subject, &issuer.key, now).map_err(|_| RimError::Link {
                 subject: subject.subject.shown().to_owned(),
                 issuer: issuer.subject.shown().to_owned(),
             })?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::checks::{self, Check};
 use crate::claims::Verified;
@@ -169,7 +170,7 @@ impl<'a> Firmware<'a> {
 ///
 /// # Errors
 /// The first reason against, every check that ran and those that did not, and how far each RIM matched.
-pub fn verify(rims: &Verified<Vec<Rim>>, device: &Device<'_>) -> Examined<Compared> {
+pub fn verify(rims: &Verified<Vec<Arc<Rim>>>, device: &Device<'_>) -> Examined<Compared> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
     products(&mut case, rims.claims(), &[device.product]);
     let compared = examine(&mut case, rims.claims(), device);
@@ -177,7 +178,7 @@ pub fn verify(rims: &Verified<Vec<Rim>>, device: &Device<'_>) -> Examined<Compar
 }
 
 /// Every RIM is about the product of some device: one that is about none looks like a check and is none.
-pub(crate) fn products(case: &mut Case, rims: &[Rim], products: &[&str]) {
+pub(crate) fn products(case: &mut Case, rims: &[Arc<Rim>], products: &[&str]) {
     if rims.is_empty() {
         return case.not_given(&[&checks::GPU_RIM_PRODUCT], "no RIM was given");
     }
@@ -195,12 +196,12 @@ pub(crate) fn products(case: &mut Case, rims: &[Rim], products: &[&str]) {
 
 /// Compares one device with the RIMs of its product and versions. Kinds of RIM that were not given are rows of their
 /// own.
-pub(crate) fn examine(case: &mut Case, rims: &[Rim], device: &Device<'_>) -> Vec<Compared> {
+pub(crate) fn examine(case: &mut Case, rims: &[Arc<Rim>], device: &Device<'_>) -> Vec<Compared> {
     let mut chosen = Vec::new();
     let mut absent = Vec::new();
     for (kind, version) in device.firmware.needs() {
-        let given: Vec<_> =
-            rims.iter().filter(|rim| rim.kind == kind && rim.product == device.product).collect();
+        let fits = |rim: &&Rim| rim.kind == kind && rim.product == device.product;
+        let given: Vec<&Rim> = rims.iter().map(Arc::as_ref).filter(fits).collect();
         if given.is_empty() {
             absent.push(kind);
             continue;

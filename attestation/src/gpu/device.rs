@@ -165,7 +165,7 @@ impl Device {
     }
 
     /// Compares the measurements with the RIMs for this product and these versions.
-    pub(super) fn compare_with(&self, case: &mut Case, rims: &[Rim]) -> Vec<Compared> {
+    pub(super) fn compare_with(&self, case: &mut Case, rims: &[Arc<Rim>]) -> Vec<Compared> {
         let Some(product) = self.product() else {
             case.missing_all(compare::NEEDED);
             return Vec::new();

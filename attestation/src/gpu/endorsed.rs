@@ -17,7 +17,7 @@ use super::rim::{self, Rim};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endorsed {
     /// The RIMs, verified; which of them a device was compared with its own claims say.
-    pub rims: Vec<Rim>,
+    pub rims: Vec<Arc<Rim>>,
     /// The standing of every certificate of a device and of a RIM that needs a response.
     pub standings: Vec<CertificateStanding>,
     /// The opinions of NVIDIA's attestation service. They add to what was verified here, and stand for nothing of it.
@@ -34,7 +34,7 @@ impl Endorsed {
         now: UnixTime,
     ) -> Arc<Self> {
         let Known { endorsements, anchors, rims, signatures } = known;
-        let rims = rims.examine(case, endorsements, anchors, signatures, now);
+        let rims = rims.examine(case, anchors, signatures, now);
         let products: Vec<_> = devices.iter().filter_map(|device| device.product()).collect();
         let products: Vec<_> = products.iter().map(String::as_str).collect();
         compare::products(case, &rims, &products);

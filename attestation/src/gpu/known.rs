@@ -32,8 +32,8 @@ impl Known {
     /// Takes the endorsements; they are read when a device is verified.
     #[must_use]
     pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
-        let endorsements = endorsements.clone();
-        Self { endorsements, anchors, signatures: Signatures::default(), rims: Rims::default() }
+        let (endorsements, rims) = (endorsements.clone(), Rims::new(&endorsements.rims));
+        Self { endorsements, anchors, signatures: Signatures::default(), rims }
     }
 
     /// A bare report beside the certificates among the endorsements.

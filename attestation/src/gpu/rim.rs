@@ -213,69 +213,78 @@ fn verify_signatures(
 /// let refusal = rim::verify(&given, &Anchors::production(), UnixTime(0)).unwrap_err();
 /// assert_eq!(refusal.error, rim::RimError::from(rim::DecodeError::Dtd { offset: 0 }).into());
 /// ```
-pub fn verify(endorsements: &Endorsements, anchors: &Anchors, now: UnixTime) -> Examined<Rim> {
+pub fn verify(endorsements: &Endorsements, anchors: &Anchors, now: UnixTime) -> Examined<Arc<Rim>> {
     let mut case = Case::new(|missing| GpuError::Undecided { missing });
-    let rims =
-        Rims::default().examine(&mut case, endorsements, anchors, &Signatures::default(), now);
+    let rims = Rims::new(&endorsements.rims);
+    let rims = rims.examine(&mut case, anchors, &Signatures::default(), now);
     case.conclude(rims, true).map_err(Box::new)
 }
 
-/// RIMs that were verified, by SHA-256 of their bytes, each with the rows that say how.
-#[derive(Debug, Default)]
+/// A RIM that was verified, and the rows that say how.
+type Seen = Arc<(Arc<Rim>, Vec<Finding>)>;
+
+/// RIMs as files, and those of them that were verified, by place.
+#[derive(Debug)]
 pub(super) struct Rims {
-    verified: Memory<[u8; 32], Arc<(Rim, Vec<Finding>)>>,
+    files: Vec<Vec<u8>>,
+    verified: Memory<usize, Seen>,
 }
 
 impl Rims {
+    /// Takes each file once.
+    pub(super) fn new(given: &[Vec<u8>]) -> Self {
+        let mut files: Vec<Vec<u8>> = Vec::new();
+        for file in given {
+            if !files.contains(file) {
+                files.push(file.clone());
+            }
+        }
+        Self { files, verified: Memory::default() }
+    }
+
     /// Examines every RIM that was given; those of which every check passed come back.
     pub(super) fn examine(
         &self,
         case: &mut Case,
-        endorsements: &Endorsements,
         anchors: &Anchors,
         memory: &Signatures,
         now: UnixTime,
-    ) -> Vec<Rim> {
-        let mut files: Vec<&Vec<u8>> = Vec::new();
-        for file in &endorsements.rims {
-            if !files.contains(&file) {
-                files.push(file);
-            }
-        }
-        if files.is_empty() {
+    ) -> Vec<Arc<Rim>> {
+        let found = self.files.len();
+        if found == 0 {
             case.not_given(NEEDED, "no RIM was given");
         }
-        let found = files.len();
         if found > MOST {
             let error = RimError::TooMany { found, limit: MOST };
             case.check(&checks::GPU_RIM_DECODE, Err(Mismatch::because(error, MOST)));
             case.stopped_before(NEEDED);
             return Vec::new();
         }
-        let examine = |file: &Vec<u8>| self.one(case, file, anchors, memory, now);
-        files.into_iter().filter_map(examine).collect()
+        let one = |(place, file): (usize, &Vec<u8>)| {
+            self.one(case, (place, file.as_slice()), anchors, memory, now)
+        };
+        self.files.iter().enumerate().filter_map(one).collect()
     }
 
     /// A RIM that was verified under the same roots and counts now is the same RIM, and has the same rows.
     fn one(
         &self,
         case: &mut Case,
-        file: &[u8],
+        (place, file): (usize, &[u8]),
         anchors: &Anchors,
         memory: &Signatures,
         now: UnixTime,
-    ) -> Option<Rim> {
-        let digest = sha256(file);
-        let known = self.verified.recall(&digest, now);
+    ) -> Option<Arc<Rim>> {
+        let known = self.verified.recall(&place, now);
         if let Some(known) = known.filter(|known| known.0.validity.contains(now)) {
             let (rim, rows) = &*known;
             case.repeat(rows.clone());
-            return Some(rim.clone());
+            return Some(Arc::clone(rim));
         }
         let first = case.rows();
-        let rim = examine_one(case, file, anchors, memory, now)?;
-        let known = Arc::new((rim.clone(), case.rows_from(first)));
-        self.verified.keep(digest, known, rim.validity.until, now);
+        let rim = Arc::new(examine_one(case, file, anchors, memory, now)?);
+        let known = Arc::new((Arc::clone(&rim), case.rows_from(first)));
+        self.verified.keep(place, known, rim.validity.until, now);
         Some(rim)
     }
 }

@@ -18,13 +18,14 @@ mod vectors;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use sealroom_attestation::checks;
 use sealroom_attestation::gpu::rim::{Rim, verify};
 use sealroom_attestation::gpu::{Anchors, Endorsements, GpuError};
 use sealroom_attestation::{Refusal, UnixTime, Verified};
 
-type Verdict = Result<Verified<Vec<Rim>>, Box<Refusal<GpuError, Vec<Rim>>>>;
+type Verdict = Result<Verified<Vec<Arc<Rim>>>, Box<Refusal<GpuError, Vec<Arc<Rim>>>>>;
 
 const VBIOS: &str = "gpu/hopper_vbios_1010_0200_882_96005E0001_rim.xml";
 const VBIOS_G520: &str = "gpu/hopper_vbios_g520_0202_885_96006D0027_rim.xml";

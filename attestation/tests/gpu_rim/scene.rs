@@ -1,5 +1,7 @@
 //! Forged evidence and endorsements, and what comes of them.
 
+use std::sync::Arc;
+
 use sealroom_attestation::gpu::rim::{self, Rim};
 use sealroom_attestation::gpu::{Anchors, Endorsements, GpuError};
 use sealroom_attestation::{Refusal, UnixTime, Verified};
@@ -42,7 +44,7 @@ pub(crate) fn verdict_at(rims: &[FakeRim], now: u64) -> Verdict {
 
 /// RIMs that were verified.
 #[track_caller]
-pub(crate) fn verified(rims: &[FakeRim]) -> Verified<Vec<Rim>> {
+pub(crate) fn verified(rims: &[FakeRim]) -> Verified<Vec<Arc<Rim>>> {
     verdict(rims).unwrap_or_else(|refusal| panic!("{:?} {:?}", refusal.error, refusal.ledger))
 }
 

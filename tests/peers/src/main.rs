@@ -4,6 +4,10 @@
 mod channel;
 #[cfg(feature = "quotes")]
 mod fleet;
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(any(feature = "gpu", feature = "quotes"))]
+mod measure;
 #[cfg(feature = "quotes")]
 mod quotes;
 #[cfg(feature = "tokens")]
@@ -24,6 +28,9 @@ enum Bench {
     /// The sealed path on an engine that answers at once, beside plain HTTP.
     #[cfg(feature = "channel")]
     Channel(channel::Arguments),
+    /// Verification of GPU evidence, beside `ring`'s own time for as many signatures.
+    #[cfg(feature = "gpu")]
+    Gpu(gpu::Arguments),
     /// Verification of real quotes, beside `dcap-qvl` and `sev`.
     #[cfg(feature = "quotes")]
     Quotes(quotes::Arguments),
@@ -67,6 +74,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         #[cfg(feature = "channel")]
         Bench::Channel(arguments) => channel::run(&arguments),
+        #[cfg(feature = "gpu")]
+        Bench::Gpu(arguments) => gpu::run(&arguments),
         #[cfg(feature = "quotes")]
         Bench::Quotes(arguments) => quotes::run(&arguments),
         #[cfg(feature = "tokens")]

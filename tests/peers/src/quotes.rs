@@ -1,23 +1,19 @@
 //! Verification of real quotes beside `dcap-qvl` and `sev`, one thread, all in one run.
 
-use std::{
-    fs,
-    hint::black_box,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::hint::black_box;
 
 use anyhow::{Context as _, Result, bail};
 use dcap_qvl::{QuoteCollateralV3, configs::RingConfig, verify::QuoteVerifier};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
-use sealroom_attestation::{UnixTime, snp, tdx, x509};
+use sealroom_attestation::{snp, tdx, x509};
 use sev::{
     certs::snp::{Chain, Verifiable as _},
     firmware::guest::AttestationReport,
     parser::ByteParser as _,
 };
 
-use crate::{Row, fleet};
+use crate::fleet;
+use crate::measure::{at, floor_row, medians, row, say_load, testdata};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -32,66 +28,10 @@ pub struct Arguments {
 
 /// Runs every case.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    eprintln!("load average before: {}", load.trim());
+    say_load();
     tdx(arguments)?;
     snp(arguments)?;
     fleet::run(arguments.json)
-}
-
-fn testdata(name: &str) -> Result<Vec<u8>> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../attestation/testdata");
-    fs::read(folder.join(name)).with_context(|| format!("reading {name}"))
-}
-
-fn at(text: &str) -> Result<UnixTime> {
-    UnixTime::from_rfc3339(text).context("a time")
-}
-
-/// Medians of the cases, which take turns.
-fn medians<const N: usize>(rounds: usize, cases: [&dyn Fn(); N]) -> [Duration; N] {
-    let mut times = [const { Vec::new() }; N];
-    for _ in 0..rounds {
-        for (case, times) in cases.iter().zip(&mut times) {
-            let start = Instant::now();
-            case();
-            times.push(start.elapsed());
-        }
-    }
-    times.map(|mut times| {
-        times.sort_unstable();
-        times[times.len() / 2]
-    })
-}
-
-fn micros(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e6
-}
-
-fn row(case: &str, ours: Duration, peer: Duration, peer_name: &'static str, goal: f64) -> Row {
-    let (ours, peer) = (micros(ours), micros(peer));
-    let ratio = peer / ours;
-    Row {
-        bench: "quotes",
-        case: case.to_owned(),
-        metric: "time",
-        unit: "us",
-        ours,
-        peer,
-        peer_name,
-        ratio,
-        goal,
-        met: ratio >= goal,
-    }
-}
-
-/// `ring`'s own time for the signatures that remain, as a ratio of ours: our distance to the floor.
-fn floor_row(case: &str, ours: Duration, floor: Duration) -> Row {
-    let (ours, peer) = (micros(ours), micros(floor));
-    let ratio = ours / peer;
-    let (case, met) = (case.to_owned(), ratio <= 1.15);
-    let (bench, metric, peer_name) = ("quotes", "time over the floor", "ring");
-    Row { bench, case, metric, unit: "us", ours, peer, peer_name, ratio, goal: 1.15, met }
 }
 
 fn tdx(arguments: &Arguments) -> Result<()> {
@@ -116,9 +56,9 @@ fn tdx(arguments: &Arguments) -> Result<()> {
     };
     let floor = || signatures.verify();
     let [cold, warm, peer, floor] = medians(arguments.rounds, [&cold, &warm, &peer, &floor]);
-    row("TDX v4, cold", cold, peer, "dcap-qvl", 1.3).print(arguments.json)?;
-    row("TDX v4, warm", warm, peer, "dcap-qvl", 4.0).print(arguments.json)?;
-    floor_row("TDX v4, warm", warm, floor).print(arguments.json)
+    row("quotes", "TDX v4, cold", cold, peer, "dcap-qvl", 1.3).print(arguments.json)?;
+    row("quotes", "TDX v4, warm", warm, peer, "dcap-qvl", 4.0).print(arguments.json)?;
+    floor_row("quotes", "TDX v4, warm", warm, floor).print(arguments.json)
 }
 
 /// The two signatures that no memory can save: the platform's over the quoting enclave's report, and the attestation
@@ -188,7 +128,7 @@ fn snp(arguments: &Arguments) -> Result<()> {
     let signature: Vec<u8> = little_endian(0x2a0).chain(little_endian(0x2a0 + 72)).collect();
     let floor = || key.verify(black_box(&report[..0x2a0]), &signature).expect("genuine");
     let [cold, warm, peer, floor] = medians(arguments.rounds, [&cold, &warm, &peer, &floor]);
-    row("SNP v2, cold", cold, peer, "sev", 4.0).print(arguments.json)?;
-    row("SNP v2, warm", warm, peer, "sev", 5.0).print(arguments.json)?;
-    floor_row("SNP v2, warm", warm, floor).print(arguments.json)
+    row("quotes", "SNP v2, cold", cold, peer, "sev", 4.0).print(arguments.json)?;
+    row("quotes", "SNP v2, warm", warm, peer, "sev", 5.0).print(arguments.json)?;
+    floor_row("quotes", "SNP v2, warm", warm, floor).print(arguments.json)
 }

@@ -3,7 +3,7 @@
 use sealroom_attestation::UnixTime;
 use sealroom_attestation::gpu::Anchors;
 use sealroom_attestation::gpu::compare::{self, CompareError, Decoder, Device, Firmware};
-use sealroom_attestation::gpu::rim::{Rim, RimError, RimKind, verify};
+use sealroom_attestation::gpu::rim::{RimError, RimKind, verify};
 
 use crate::{
     DRIVER, TIME, VBIOS, VBIOS_G520, at, check, failed, given, own, refuses, tell, vector,

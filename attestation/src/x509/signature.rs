@@ -154,3 +154,28 @@ fn modulus_bits(modulus: &[u8]) -> usize {
     };
     digits.len().saturating_mul(8)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::x509::Certificate;
+
+    const NVIDIA: &[u8] = include_bytes!("../gpu/roots/nvidia_device_identity_ca.der");
+    /// secp384r1 (RFC 5480 §2.1.1.1), as bytes; secp521r1 is the next.
+    const P384: &[u8] = &[0x2b, 0x81, 0x04, 0x00, 0x22];
+
+    fn kind_of(der: &[u8]) -> KeyKind {
+        Certificate::decode(der).expect("a certificate").key.kind
+    }
+
+    #[test]
+    fn a_key_on_another_curve_is_of_no_kind_that_verifies() {
+        assert_eq!(kind_of(NVIDIA), KeyKind::P384);
+        let at = NVIDIA.windows(P384.len()).position(|bytes| bytes == P384).expect("its curve");
+        let mut other = NVIDIA.to_vec();
+        other[at + P384.len() - 1] = 0x23;
+        assert_eq!(kind_of(&other), KeyKind::Other);
+        let key = Certificate::decode(&other).expect("a certificate").key;
+        assert_eq!(key.verify(Algorithm::EcdsaSha384, b"", b""), Err(BadSignature));
+    }
+}

@@ -1,0 +1,69 @@
+//! What is read from disk: evidence, endorsements, policies.
+
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail};
+use sealroom_attestation::endorsements::Endorsements;
+
+use crate::policy::Policy;
+
+/// Loads a policy file.
+///
+/// # Errors
+/// Where it cannot be read or is no policy, with the file's name.
+pub fn load_policy(path: &Path) -> Result<Policy> {
+    let text = String::from_utf8(read(path)?)
+        .with_context(|| format!("reading {}: it is not text", path.display()))?;
+    Policy::from_toml(&text).with_context(|| format!("checking the policy {}", path.display()))
+}
+
+/// Loads endorsements, each file recognised by its content; of a folder every file, in the order of their names.
+///
+/// # Errors
+/// Where a file cannot be read or holds no endorsements, with its name.
+pub fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
+    let mut endorsements = Endorsements::default();
+    for path in paths {
+        for file in files(path)? {
+            let added = endorsements.add_file(&read(&file)?);
+            added.with_context(|| format!("recognising {}", file.display()))?;
+        }
+    }
+    Ok(endorsements)
+}
+
+/// The files in a folder, without those in folders below it; of a file itself.
+fn files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let listing = || format!("listing {}", path.display());
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).with_context(listing)? {
+        let file = entry.with_context(listing)?.path();
+        if !file.is_dir() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The largest file that is read, bytes: the limit of a bundle, and far above any endorsement.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// Pipes and devices have no length to ask for: what is read is counted.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    let reading = || format!("reading {}", path.display());
+    let file = fs::File::open(path).with_context(reading)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).with_context(reading)?;
+    if bytes.len() as u64 > LARGEST {
+        bail!("{} has more than the {LARGEST} bytes that are read", path.display());
+    }
+    Ok(bytes)
+}

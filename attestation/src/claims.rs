@@ -13,6 +13,8 @@ pub enum Outcome {
     Missing,
     /// It could not run because an input that is not needed was not given. It proves nothing.
     NotGiven,
+    /// It failed or could not run, and the relying party takes that on itself, by name and until a date.
+    Excepted,
 }
 
 /// One row of the ledger.
@@ -112,6 +114,19 @@ impl Ledger {
         self.findings.extend(other.findings.into_iter().map(named));
     }
 
+    /// Marks the rows of one check that failed or are missing: somebody answers for them, for this reason.
+    pub fn except(&mut self, check: &'static Check, reason: &str) {
+        for row in self.findings.iter_mut().filter(|row| std::ptr::eq(row.check, check)) {
+            if matches!(row.outcome, Outcome::Fail | Outcome::Missing) {
+                row.outcome = Outcome::Excepted;
+                row.expected = match &*row.expected {
+                    "" => reason.to_owned(),
+                    expected => format!("{expected}; {reason}"),
+                };
+            }
+        }
+    }
+
     /// The rows that failed.
     pub fn failed(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.outcome == Outcome::Fail)
@@ -195,6 +210,21 @@ mod tests {
         all.append_as("GPU 1", one);
         let subjects: Vec<_> = all.findings().iter().map(|row| row.subject.as_deref()).collect();
         assert_eq!(subjects, [None, Some("GPU 1")]);
+    }
+
+    #[test]
+    fn what_is_excepted_is_neither_passed_nor_failed_and_only_of_the_check_that_is_named() {
+        let mut ledger = Ledger::new();
+        ledger.fail(&checks::SNP_PLATFORM_SMT, "set", "not set");
+        ledger.missing(&checks::SNP_PLATFORM_SMT, "not said");
+        ledger.pass(&checks::SNP_PLATFORM_SMT, "not set");
+        ledger.fail(&checks::SNP_POLICY_SMT, "set", "not set");
+        ledger.except(&checks::SNP_PLATFORM_SMT, "until Friday");
+        let outcomes: Vec<_> = ledger.findings().iter().map(|row| row.outcome).collect();
+        use Outcome::{Excepted, Fail, Pass};
+        assert_eq!(outcomes, [Excepted, Excepted, Pass, Fail]);
+        assert_eq!(ledger.findings()[0].expected, "not set; until Friday");
+        assert!(!ledger.has_missing() && ledger.failed().count() == 1);
     }
 
     #[test]

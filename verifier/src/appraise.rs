@@ -1,13 +1,18 @@
 //! Appraisal: the policy over the claims. Pure; claims and policy in, rows out.
 
 use sealroom_attestation::{
-    Ledger, Outcome, checks,
+    Ledger, Outcome, UnixTime, checks,
     node::{Freshness, HardwareClaims, NodeClaims},
 };
 
-use crate::{policy::Policy, verdict::Claims};
+use crate::{
+    policy::{Bulletin, DangerException, Platform, Policy},
+    verdict::Claims,
+};
 
+mod bulletin;
 mod gpu;
+mod host;
 mod snp;
 mod tdx;
 
@@ -20,26 +25,57 @@ pub enum Standing {
     Claimed,
 }
 
-/// Appraises claims by a policy.
-#[must_use]
-pub fn appraise(policy: &Policy, claims: &Claims, standing: Standing) -> Ledger {
-    let mut ledger = Ledger::new();
-    match claims.hardware() {
-        Some(HardwareClaims::Snp(claims)) => snp::appraise(&policy.snp, claims, &mut ledger),
-        Some(HardwareClaims::Tdx(claims)) => tdx::appraise(&policy.tdx, claims, &mut ledger),
-        None => {}
-    }
-    match claims {
-        Claims::Node(node) => self::node(policy, node, &mut ledger),
-        Claims::Bare(_) => bare_report(policy, &mut ledger),
-        Claims::Gpu(claims) => {
-            gpu::bare(&policy.gpu, claims, &mut ledger);
-            bare_report(policy, &mut ledger);
+/// What claims are held against: a policy, bulletins of publishers that it names, and a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Appraiser<'a> {
+    /// What is accepted.
+    pub policy: &'a Policy,
+    /// Each was opened with the policy's own keys.
+    pub bulletins: &'a [Bulletin],
+    /// The time of the judgement.
+    pub at: UnixTime,
+}
+
+impl Appraiser<'_> {
+    /// Appraises claims: one row for each rule, and what is excepted named as that.
+    #[must_use]
+    pub fn appraise(&self, claims: &Claims, standing: Standing) -> Ledger {
+        let mut ledger = Ledger::new();
+        let policy = bulletin::apply(self, &mut ledger);
+        self.platform(&policy, claims, &mut ledger);
+        match claims {
+            Claims::Node(node) => self::node(&policy, node, &mut ledger),
+            Claims::Bare(_) => bare_report(&policy, &mut ledger),
+            Claims::Gpu(claims) => {
+                gpu::bare(&policy.gpu, claims, &mut ledger);
+                bare_report(&policy, &mut ledger);
+            }
         }
+        let mut ledger = match standing {
+            Standing::Proven => ledger,
+            Standing::Claimed => unproven(&ledger),
+        };
+        for exception in policy.exceptions.iter().filter(|one| one.counts(self.at)) {
+            let DangerException { check, reason, until } = exception;
+            ledger.except(check, &format!("excepted until {until}: {reason}"));
+        }
+        ledger
     }
-    match standing {
-        Standing::Proven => ledger,
-        Standing::Claimed => unproven(&ledger),
+
+    fn platform(&self, policy: &Policy, claims: &Claims, ledger: &mut Ledger) {
+        let Some(hardware) = claims.hardware() else { return };
+        let (found, name) = match hardware {
+            HardwareClaims::Snp(_) => (Platform::Snp, "SEV-SNP"),
+            HardwareClaims::Tdx(_) => (Platform::Tdx, "TDX"),
+        };
+        let accepted = policy.platforms.contains(&found);
+        let expected = list(policy.platforms.iter().map(|one| format!("{one:?}")));
+        ledger.require(&checks::POLICY_PLATFORM, accepted, name, expected);
+        match hardware {
+            HardwareClaims::Snp(claims) => snp::appraise(&policy.snp, claims, self.at, ledger),
+            HardwareClaims::Tdx(claims) => tdx::appraise(&policy.tdx, claims, self.at, ledger),
+        }
+        host::physical(policy, hardware, ledger);
     }
 }
 
@@ -51,7 +87,7 @@ fn unproven(ledger: &Ledger) -> Ledger {
             Outcome::Fail => rows.fail(row.check, &*row.found, &*row.expected),
             Outcome::Pass => rows.missing(row.check, format!("{}: claimed, not proven", row.found)),
             Outcome::Missing => rows.missing(row.check, &*row.found),
-            Outcome::NotGiven => rows.not_given(row.check, &*row.found),
+            Outcome::NotGiven | Outcome::Excepted => rows.not_given(row.check, &*row.found),
         }
     }
     rows
@@ -81,6 +117,7 @@ fn node(policy: &Policy, node: &NodeClaims, ledger: &mut Ledger) {
         ),
         _ => ledger.fail(&checks::POLICY_FRESHNESS, found, format!("at least {least}")),
     }
+    lifetime(policy, node, ledger);
     let model = &node.manifest.name;
     let found = format!("{model} {}", node.manifest_digest);
     match policy.models.get(model) {
@@ -91,6 +128,18 @@ fn node(policy: &Policy, node: &NodeClaims, ledger: &mut Ledger) {
         Some(pinned) => {
             let known = pinned.contains(&node.manifest_digest);
             ledger.require(&checks::POLICY_MODEL, known, found, list(pinned.iter()));
+        }
+    }
+}
+
+fn lifetime(policy: &Policy, node: &NodeClaims, ledger: &mut Ledger) {
+    let (from, until) = (node.statement.issued_at, node.statement.expires_at);
+    let found = until.0.saturating_sub(from.0);
+    let (check, shown) = (&checks::POLICY_STATEMENT_LIFETIME, format!("{found} s"));
+    match policy.maximum_statement_lifetime {
+        None => ledger.not_given(check, format!("{shown}: the policy names no most")),
+        Some(most) => {
+            ledger.require(check, found <= most, shown, format!("at most {most} s"));
         }
     }
 }

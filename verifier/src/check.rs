@@ -88,7 +88,7 @@ pub fn check(input: &Input, trust: &Trust) -> Verdict {
         }
     };
     match input.mode {
-        Mode::Policy => examined.conclude(Some(&trust.policy)),
-        Mode::CryptoOnly => examined.conclude(None),
+        Mode::Policy => examined.conclude(input.at, Some(trust.appraiser(input.at))),
+        Mode::CryptoOnly => examined.conclude(input.at, None),
     }
 }

@@ -12,8 +12,8 @@ use sealroom_attestation::{
 };
 
 use crate::{
-    appraise::{Standing, appraise},
-    policy::Policy,
+    appraise::{Appraiser, Standing},
+    policy::{Bulletin, BulletinError, Policy},
     verdict::{Claims, Crypto, Decision, Verdict},
 };
 
@@ -22,6 +22,7 @@ use crate::{
 pub struct Trust {
     /// What it accepts.
     pub policy: Policy,
+    bulletins: Vec<Bulletin>,
     pub(crate) known: Arc<Known>,
 }
 
@@ -30,7 +31,22 @@ impl Trust {
     /// are never trusted for where they came from. What is verified under this trust and its clones is remembered.
     #[must_use]
     pub fn new(policy: Policy, endorsements: &Endorsements, anchors: &Anchors) -> Self {
-        Self { policy, known: Arc::new(Known::new(endorsements, anchors)) }
+        let known = Arc::new(Known::new(endorsements, anchors));
+        Self { policy, bulletins: Vec::new(), known }
+    }
+
+    /// Adds a signed bulletin of a publisher whom the policy names.
+    ///
+    /// # Errors
+    /// [`BulletinError`] where it is not one.
+    pub fn with_bulletin(mut self, signed: &str) -> Result<Self, BulletinError> {
+        self.bulletins.push(Bulletin::open(signed, &self.policy.bulletins)?);
+        Ok(self)
+    }
+
+    /// The rules of this trust, at a time.
+    pub(crate) fn appraiser(&self, at: UnixTime) -> Appraiser<'_> {
+        Appraiser { policy: &self.policy, bulletins: &self.bulletins, at }
     }
 }
 
@@ -75,7 +91,8 @@ pub fn judge(
     // A policy that asks for no freshness is an auditor's: nothing is ever sealed on cached evidence.
     let mut policy = trust.policy.clone();
     policy.freshness = policy.freshness.max(Freshness::Key);
-    let verdict = Examined::bundle(bundle, context, trust, now).conclude(Some(&policy));
+    let appraiser = Appraiser { policy: &policy, ..trust.appraiser(now) };
+    let verdict = Examined::bundle(bundle, context, trust, now).conclude(now, Some(appraiser));
     match (verdict.decision, &verdict.claims) {
         (Decision::Accepted, Some(Claims::Node(claims))) => {
             Ok(Accepted { claims: (**claims).clone(), verdict })
@@ -155,21 +172,22 @@ impl Examined {
     }
 
     /// Applies the policy, if one is asked for, and decides. Without a policy nothing is decided.
-    pub(crate) fn conclude(mut self, policy: Option<&Policy>) -> Verdict {
+    pub(crate) fn conclude(mut self, at: UnixTime, rules: Option<Appraiser<'_>>) -> Verdict {
         let crypto = match (self.standing, self.ledger.has_failed()) {
             (Standing::Proven, _) => Crypto::Genuine,
             (Standing::Claimed, true) => Crypto::Forged,
             (Standing::Claimed, false) => Crypto::Undecided,
         };
-        if let (Some(policy), Some(claims)) = (policy, &self.claims) {
-            self.ledger.append(appraise(policy, claims, self.standing));
+        if let (Some(rules), Some(claims)) = (&rules, &self.claims) {
+            self.ledger.append(rules.appraise(claims, self.standing));
         }
-        let decision = match (policy, crypto) {
+        let decision = match (&rules, crypto) {
             (None, _) => Decision::Undecided,
             _ if self.ledger.has_failed() => Decision::Refused,
             (_, Crypto::Genuine) if !self.ledger.has_missing() => Decision::Accepted,
             _ => Decision::Undecided,
         };
-        Verdict { decision, crypto, claims: self.claims, ledger: self.ledger }
+        let exceptions = rules.map_or(Vec::new(), |rules| rules.policy.exceptions.clone());
+        Verdict { decision, crypto, at, claims: self.claims, exceptions, ledger: self.ledger }
     }
 }

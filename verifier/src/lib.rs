@@ -12,11 +12,13 @@ mod policy;
 pub mod report;
 mod verdict;
 
-pub use appraise::{Standing, appraise};
+pub use appraise::{Appraiser, Standing};
 pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
 pub use judge::{Accepted, Trust, judge};
 pub use policy::{
-    Architecture, FirmwareFloor, Flag, GpuPolicy, Pins, Policy, PolicyError, Required, Revocation,
-    Rule, SnpPolicy, Suspended, TdImage, TdxFlag, TdxPolicy, UnknownBits, Version,
+    Architecture, Bulletin, BulletinError, BulletinRules, DangerException, EXCEPTABLE,
+    EventLogRules, ExpectedEvent, FirmwareFloor, Flag, GpuPolicy, Host, Need, Permission, Physical,
+    Pins, Platform, Policy, PolicyError, PolicyRule, Required, Rule, SnpPolicy, StatusGrace,
+    TcbGrace, TdImage, TdxFlag, TdxPolicy, UnknownBits, Version,
 };
 pub use verdict::{Claims, Crypto, Decision, Verdict};

@@ -1,23 +1,44 @@
 //! What a relying party accepts. A policy file is checked as a whole before anything is judged by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealroom_attestation::{digests::ManifestDigest, node::Freshness};
 
+mod bulletin;
+mod exception;
 mod gpu;
+mod host;
 mod raw;
+mod rules;
 mod snp;
 mod tdx;
+mod words;
 
-pub use gpu::{Architecture, GpuPolicy, Required, Suspended, Version};
-pub use snp::{FirmwareFloor, Flag, Pins, Revocation, Rule, SnpPolicy, UnknownBits};
-pub use tdx::{TdImage, TdxFlag, TdxPolicy};
+pub use bulletin::{Bulletin, BulletinError, BulletinRules};
+pub use exception::{DangerException, EXCEPTABLE};
+pub use gpu::{Architecture, GpuPolicy, Required, Version};
+pub use host::{Host, Physical};
+pub use rules::PolicyRule;
+pub use snp::{FirmwareFloor, Flag, Pins, SnpPolicy, TcbGrace, UnknownBits};
+pub use tdx::{EventLogRules, ExpectedEvent, StatusGrace, TdImage, TdxFlag, TdxPolicy};
 
 /// A checked policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The least freshness. `Cached` is for auditors: no session ever opens on it.
     pub freshness: Freshness,
+    /// Platforms that are accepted.
+    pub platforms: BTreeSet<Platform>,
+    /// The most seconds from a statement's issue to its end.
+    pub maximum_statement_lifetime: Option<u64>,
+    /// What must be known at least of who can touch the machine.
+    pub minimum_physical: Physical,
+    /// Name to machines whose site is known.
+    pub hosts: BTreeMap<String, Host>,
+    /// Whose bulletins count, and whether one is needed.
+    pub bulletins: BulletinRules,
+    /// Rules that may be broken, each until a date.
+    pub exceptions: Vec<DangerException>,
     /// Rules for SEV-SNP.
     pub snp: SnpPolicy,
     /// Rules for TDX.
@@ -26,6 +47,45 @@ pub struct Policy {
     pub gpu: GpuPolicy,
     /// Public model name to the manifests accepted under it. Empty: every model is open, and none accepted.
     pub models: BTreeMap<String, Vec<ManifestDigest>>,
+}
+
+/// A kind of confidential VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Platform {
+    /// AMD SEV-SNP.
+    Snp,
+    /// Intel TDX.
+    Tdx,
+}
+
+/// Whether an input is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Need {
+    /// Without it evidence is undecided.
+    Required,
+    /// What was given is used; none is needed.
+    #[default]
+    IfGiven,
+}
+
+/// Whether something is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Permission {
+    /// It is not.
+    Refused,
+    /// It is.
+    Allowed,
+}
+
+/// A rule for something that is either so or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// It must be so.
+    Required,
+    /// It must not be so.
+    Refused,
+    /// Both are accepted, and the row says that no rule names it.
+    Any,
 }
 
 /// Why a policy file was refused.
@@ -49,7 +109,7 @@ pub enum PolicyError {
         /// What stands there.
         found: String,
         /// What may.
-        expected: &'static str,
+        expected: String,
     },
 }
 
@@ -70,6 +130,12 @@ impl Policy {
     pub fn built_in() -> Self {
         Self {
             freshness: Freshness::Hardware,
+            platforms: [Platform::Snp, Platform::Tdx].into(),
+            maximum_statement_lifetime: None,
+            minimum_physical: Physical::Unknown,
+            hosts: BTreeMap::new(),
+            bulletins: BulletinRules::default(),
+            exceptions: Vec::new(),
             snp: SnpPolicy::built_in(),
             tdx: TdxPolicy::built_in(),
             gpu: GpuPolicy::built_in(),
@@ -115,7 +181,7 @@ mod tests {
         assert_eq!(policy.freshness, Freshness::Key);
         assert_eq!(policy.snp.generations, [Generation::Turin]);
         assert_eq!(policy.snp.vmpls, [0, 1]);
-        assert_eq!(policy.snp.revocation, Revocation::IfGiven);
+        assert_eq!(policy.snp.revocation, Need::IfGiven);
         let mut measurement = [1; 48];
         measurement[47] = 0xff;
         assert_eq!(policy.snp.measurements["image 7"], Measurement(measurement));

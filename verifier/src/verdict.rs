@@ -1,12 +1,14 @@
 //! A verdict: the policy over the claims, with every check and its reason.
 
 use sealroom_attestation::{
-    Ledger, Window,
+    Ledger, UnixTime, Window,
     claims::{Finding, Outcome},
     digests::EvidenceId,
     gpu::GpuClaims,
     node::{HardwareClaims, NodeClaims},
 };
+
+use crate::policy::DangerException;
 
 /// What was judged, as far as it could be decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,8 +105,12 @@ pub struct Verdict {
     pub decision: Decision,
     /// Whether the evidence is genuine.
     pub crypto: Crypto,
+    /// The time of the judgement.
+    pub at: UnixTime,
     /// What was judged, where it could be decoded. Proven only where `crypto` is genuine.
     pub claims: Option<Claims>,
+    /// The policy's exceptions, used or not. Every output names them first.
+    pub exceptions: Vec<DangerException>,
     /// Every check.
     pub ledger: Ledger,
 }
@@ -126,6 +132,18 @@ impl Verdict {
         match self.claims.as_ref()? {
             Claims::Gpu(gpu) => gpu.evidence_id().map(EvidenceId),
             other => other.hardware()?.evidence_id(),
+        }
+    }
+
+    /// `used` where some row is let pass by this exception, `ended` after its date, else `unused`.
+    #[must_use]
+    pub fn state(&self, exception: &DangerException) -> &'static str {
+        let excepted = |row: &&Finding| row.outcome == Outcome::Excepted;
+        let mut rows = self.ledger.findings().iter().filter(excepted);
+        match rows.any(|row| row.check.id == exception.check.id) {
+            true => "used",
+            false if exception.counts(self.at) => "unused",
+            false => "ended",
         }
     }
 

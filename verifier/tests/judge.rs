@@ -15,7 +15,7 @@ use sealroom_attestation::{
 };
 use sealroom_forge::Fake;
 use sealroom_verifier::{
-    Decision, Evidence, Input, Mode, Policy, Revocation, Trust, Verdict, check, judge,
+    Decision, Evidence, Input, Mode, Need, Policy, Trust, Verdict, check, judge,
 };
 
 const NOW: UnixTime = UnixTime(1_780_272_000);
@@ -73,7 +73,7 @@ fn shown(fresh: bool, freshness: Freshness) -> (Vec<u8>, Trust) {
     let bundle = Bundle { statement, hardware, gpus, kem_keys, manifest, config, binder };
     let mut policy = Policy { freshness, models, ..Policy::built_in() };
     policy.snp.measurements = [("image".to_owned(), Measurement(IMAGE))].into();
-    policy.snp.revocation = Revocation::IfGiven;
+    policy.snp.revocation = Need::IfGiven;
     let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
     (bundle.encode(), Trust::new(policy, &Endorsements::default(), &anchors))
 }

@@ -9,7 +9,7 @@ use sealroom_attestation::{
 };
 use sealroom_forge::{Fake, FakeSnp, Generation};
 use sealroom_verifier::{
-    Crypto, Decision, Evidence, Input, Mode, Policy, Revocation, Trust, Verdict, check,
+    Crypto, Decision, Evidence, Input, Mode, Need, Policy, Trust, Verdict, check,
     report::{VerdictReport, table},
 };
 
@@ -131,10 +131,10 @@ fn cannot_decide_without_a_revocation_list_unless_the_policy_needs_none() {
         let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
         check(&input, &Trust::new(policy, &endorsements, &anchors))
     };
-    let verdict = without_list(Revocation::Required);
+    let verdict = without_list(Need::Required);
     assert_eq!(verdict.decision, Decision::Undecided);
     assert_eq!(verdict.decisive().expect("a row").check.id, "snp.revocation");
-    assert_eq!(without_list(Revocation::IfGiven).decision, Decision::Accepted);
+    assert_eq!(without_list(Need::IfGiven).decision, Decision::Accepted);
 }
 
 #[test]

@@ -10,10 +10,13 @@ use sealroom_attestation::{
 };
 use sealroom_forge::{Fake, FakeSnp};
 use sealroom_verifier::{
-    Decision, Evidence, FirmwareFloor, Flag, Input, Mode, Pins, Policy, Rule, Trust, check,
+    Decision, Evidence, FirmwareFloor, Flag, Input, Mode, Permission, Pins, Policy, Rule, TcbGrace,
+    Trust, check,
 };
 
 const NOW: UnixTime = UnixTime(1_780_272_000);
+/// Bit 5 of the platform information.
+const ALIASES_CHECKED: u64 = 1 << 5;
 const IMAGE: Measurement = Measurement([7; 48]);
 /// The forge's guest policy: SMT allowed, and the bit that must be one.
 const GUEST: u64 = 0x3_0000;
@@ -74,6 +77,7 @@ fn each_flag_is_refused_and_required_under_its_own_name() {
         };
         let rule = |rule| {
             move |policy: &mut Policy| {
+                policy.snp.flags.insert(Flag::PlatformAliasCheck, Rule::Any);
                 policy.snp.flags.insert(flag, rule);
             }
         };
@@ -85,12 +89,51 @@ fn each_flag_is_refused_and_required_under_its_own_name() {
     }
 }
 
+/// The written defaults: alias checks on every generation, nothing else anywhere.
+#[test]
+fn without_a_word_in_the_policy_each_generation_has_its_own_rules() {
+    for generation in Generation::ALL {
+        for (name, flag) in Flag::ALL {
+            let expected = match name {
+                "platform_alias_check" => Rule::Required,
+                _ => Rule::Any,
+            };
+            assert_eq!(flag.default_rule(generation), expected, "{generation} {name}");
+        }
+    }
+    assert_eq!(judged(&chip().platform_info(ALIASES_CHECKED), unchanged), "accepted");
+    assert_eq!(judged(&chip().platform_info(0), unchanged), "snp.platform.alias_check");
+}
+
+#[test]
+fn a_lower_floor_counts_until_its_date_and_for_nothing_below_it() {
+    let floor = |microcode| TcbComponents {
+        fmc: None,
+        boot_loader: 5,
+        tee: 0,
+        snp: 20,
+        microcode,
+        reserved: [0; 4],
+    };
+    let until = |until: UnixTime, lower: u8| {
+        move |policy: &mut Policy| {
+            policy.snp.minimum_tcb = [(Generation::Genoa, floor(80))].into();
+            let grace = TcbGrace { floor: floor(lower), until };
+            policy.snp.grace = [(Generation::Genoa, grace)].into();
+        }
+    };
+    let old = chip().tcb([5, 0, 0, 0, 0, 0, 20, 70]);
+    assert_eq!(judged(&old, until(NOW, 70)), "accepted");
+    assert_eq!(judged(&old, until(UnixTime(NOW.0 - 1), 70)), "snp.tcb.reported");
+    assert_eq!(judged(&old, until(NOW, 71)), "snp.tcb.reported");
+}
+
 #[test]
 fn bits_without_a_name_are_refused_unless_a_rule_names_them() {
     let odd = chip().policy(GUEST | 1 << 40);
     assert_eq!(judged(&odd, unchanged), "snp.policy.unknown");
     assert_eq!(judged(&odd, |policy| policy.snp.unknown_bits.policy = 1 << 40), "accepted");
-    let odd = chip().platform_info(1 << 50);
+    let odd = chip().platform_info(ALIASES_CHECKED | 1 << 50);
     assert_eq!(judged(&odd, unchanged), "snp.platform.unknown");
     assert_eq!(judged(&odd, |policy| policy.snp.unknown_bits.platform = 1 << 50), "accepted");
 }
@@ -102,7 +145,7 @@ fn each_of_the_four_tcbs_must_reach_the_floor() {
     let least = TcbComponents { fmc, boot_loader: 10, tee: 0, snp: 0, microcode: 0, reserved };
     let floor = |policy: &mut Policy| {
         policy.snp.minimum_tcb = [(Generation::Genoa, least)].into();
-        policy.snp.provisional_firmware = Rule::Any;
+        policy.snp.provisional_firmware = Permission::Allowed;
     };
     assert_eq!(judged(&chip(), floor), "accepted");
     let others = [(0x38, "current"), (0x1e0, "committed"), (0x1f0, "launch")];
@@ -117,7 +160,7 @@ fn each_of_the_four_tcbs_must_reach_the_floor() {
 fn firmware_that_was_not_committed_is_refused_unless_allowed() {
     let ahead = chip().field(0x38, &[11]);
     assert_eq!(judged(&ahead, unchanged), "snp.tcb.provisional");
-    let allow = |policy: &mut Policy| policy.snp.provisional_firmware = Rule::Any;
+    let allow = |policy: &mut Policy| policy.snp.provisional_firmware = Permission::Allowed;
     assert_eq!(judged(&ahead, allow), "accepted");
 }
 

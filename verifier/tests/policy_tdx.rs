@@ -8,8 +8,8 @@ use sealroom_attestation::{
 };
 use sealroom_forge::{Fake, FakeTdx, tdx::Body};
 use sealroom_verifier::{
-    Decision, Evidence, Input, Mode, Policy, PolicyError, Revocation, Rule, TdImage, TdxFlag,
-    Trust, Verdict, check,
+    Decision, Evidence, Input, Mode, Need, Policy, PolicyError, Rule, TdImage, TdxFlag, Trust,
+    Verdict, check,
 };
 
 const NOW: UnixTime = UnixTime(1_790_000_000);
@@ -222,7 +222,7 @@ fn both_revocation_lists_are_needed_unless_the_policy_says_otherwise() {
     let verdict = without_lists(policy());
     assert_eq!(verdict.decision, Decision::Undecided);
     assert_eq!(verdict.decisive().expect("a row").check.id, "tdx.revocation");
-    let lenient = with(|policy| policy.tdx.revocation = Revocation::IfGiven);
+    let lenient = with(|policy| policy.tdx.revocation = Need::IfGiven);
     assert_eq!(without_lists(lenient).decision, Decision::Accepted);
 }
 

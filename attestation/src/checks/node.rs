@@ -47,6 +47,18 @@ checks! {
     POLICY_FRESHNESS = "policy.freshness",
         "evidence that is not fresh enough may be of a machine that was taken over since",
         "ask for hardware freshness, or accept less in the policy";
+    POLICY_PLATFORM = "policy.platform",
+        "another platform has other weaknesses than those that were weighed",
+        "use a node on an accepted platform, or name this one in the policy after weighing it";
+    POLICY_STATEMENT_LIFETIME = "policy.statement_lifetime",
+        "what a node promised long ago may no longer be so",
+        "set a shorter lifetime on the node, or allow a longer one in the policy";
+    POLICY_PHYSICAL = "policy.physical",
+        "whoever can touch a machine can tap its memory bus and forge its quotes",
+        "use a machine whose site is known, or enter this one under the policy's hosts after looking at its site";
+    POLICY_BULLETIN = "policy.bulletin",
+        "floors and deny lists that are not current let known holes pass",
+        "give the current bulletin of a publisher whose key the policy names";
     POLICY_MODEL = "policy.model",
         "other weights answer otherwise, and perhaps on purpose",
         "add the manifest digest to the policy's models after checking it, or use a node that serves a listed model";

@@ -221,4 +221,19 @@ checks! {
     TDX_EVENT_LOG = "tdx.event_log",
         "a log that does not replay to the registers tells a story that did not happen",
         "collect quote and log together";
+    TDX_EVENT_LOG_REQUIRED = "tdx.event_log.required",
+        "without its log a register is a number that nobody can read",
+        "serve the event log with the quote, or pin the registers and need no log";
+    TDX_EVENT_LOG_ALLOWED = "tdx.event_log.allowed",
+        "one event more may be code or tables that the host slipped in, such as ACPI",
+        "look up what the event is; add its digest to the policy only when it belongs to the image";
+    TDX_EVENT_LOG_EXPECTED = "tdx.event_log.expected",
+        "what must have been measured and was not may have been left out on purpose",
+        "boot the image that measures it, or correct its digest in the policy";
+    TDX_TCB_DATE = "tdx.tcb.date",
+        "a level of long ago leaves later holes open",
+        "update the platform's firmware to a level of that date or later";
+    TDX_TCB_COMPONENTS = "tdx.tcb.components",
+        "a component behind its floor has known holes",
+        "update the TDX module and the microcode";
 }

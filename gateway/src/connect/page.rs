@@ -74,6 +74,15 @@ fn about_error(error: &SessionError, out: &mut String) -> fmt::Result {
 }
 
 fn table(verdict: &Verdict, out: &mut String) -> fmt::Result {
+    for one in &verdict.exceptions {
+        let (id, reason) = (one.check.id, Escaped(&one.reason));
+        let state = verdict.state(one);
+        writeln!(
+            out,
+            "<p class=\"fail\">DANGER: <code>{id}</code> is excepted until {} ({state}): {reason}</p>",
+            one.until
+        )?;
+    }
     out.write_str("<table><tr><th>Check</th><th>Result</th><th>Found</th></tr>\n")?;
     for row in verdict.ledger.findings() {
         line(row, out)?;
@@ -87,10 +96,11 @@ fn line(row: &Finding, out: &mut String) -> fmt::Result {
         Outcome::Fail => ("fail", "FAIL"),
         Outcome::Missing => ("open", "not checked, needed"),
         Outcome::NotGiven => ("why", "not checked"),
+        Outcome::Excepted => ("fail", "EXCEPTED"),
     };
     let (id, found) = (row.check.id, Escaped(&row.found));
     write!(out, "<tr><td><code>{id}</code></td><td class=\"{class}\">{word}</td><td>{found}")?;
-    if row.outcome == Outcome::Fail {
+    if matches!(row.outcome, Outcome::Fail | Outcome::Excepted) {
         let (expected, why) = (Escaped(&row.expected), Escaped(row.check.why));
         let fix = Escaped(row.check.fix);
         write!(out, "<br>expected: {expected}<div class=\"why\">{why}<br>What to do: {fix}</div>")?;
@@ -139,7 +149,9 @@ mod tests {
         let mut ledger = Ledger::new();
         ledger.fail(&checks::STATEMENT_LEAF, "<b>", "another");
         let (decision, crypto) = (Decision::Refused, Crypto::Forged);
-        let verdict = Verdict { decision, crypto, claims: None, ledger };
+        let at = sealroom_attestation::UnixTime(0);
+        let verdict =
+            Verdict { decision, crypto, at, claims: None, exceptions: Vec::new(), ledger };
         let mut out = String::new();
         table(&verdict, &mut out).expect("writing to a string");
         assert!(out.contains("statement.leaf") && out.contains("FAIL"), "{out}");

@@ -13,7 +13,7 @@ use sealroom_attestation::{
 };
 
 use super::list;
-use crate::policy::{Architecture, GpuPolicy, Required, Revocation, Suspended, Version};
+use crate::policy::{Architecture, GpuPolicy, Need, Permission, Required, Version};
 
 /// The setting of a configuration that names what the engine computes on.
 const DEVICE: &str = "engine.device";
@@ -148,7 +148,7 @@ fn endorsed(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
     let held = standings.iter().filter(|one| one.standing == Some(Standing::Hold));
     let held: Vec<_> = held.map(|one| one.name.as_str()).collect();
     if !held.is_empty() {
-        let allowed = policy.suspended_signers == Suspended::Allowed;
+        let allowed = policy.suspended_signers == Permission::Allowed;
         ledger.require(&checks::GPU_HOLD, allowed, held.join(", "), "nobody on hold");
     }
     let oldest = standings.iter().filter_map(|one: &CertificateStanding| one.produced).min();
@@ -175,9 +175,9 @@ fn age(
     }
 }
 
-fn open(rule: Revocation, check: &'static Check, reason: String, ledger: &mut Ledger) {
+fn open(rule: Need, check: &'static Check, reason: String, ledger: &mut Ledger) {
     match rule {
-        Revocation::Required => ledger.missing(check, reason),
-        Revocation::IfGiven => ledger.not_given(check, reason),
+        Need::Required => ledger.missing(check, reason),
+        Need::IfGiven => ledger.not_given(check, reason),
     }
 }

@@ -3,24 +3,25 @@
 use std::collections::BTreeSet;
 
 use sealroom_attestation::{
-    Ledger,
+    Ledger, UnixTime,
     checks::{self, Check},
     snp::{self, Chip, FirmwareVersion, Generation, Report, SnpClaims, Tcb, TcbComponents},
 };
 
 use super::list;
-use crate::policy::{FirmwareFloor, Flag, Revocation, Rule, SnpPolicy};
+use crate::policy::{FirmwareFloor, Flag, Need, Permission, Rule, SnpPolicy};
 
-pub(super) fn appraise(policy: &SnpPolicy, claims: &SnpClaims, ledger: &mut Ledger) {
+pub(super) fn appraise(policy: &SnpPolicy, claims: &SnpClaims, at: UnixTime, ledger: &mut Ledger) {
     let report = &claims.report;
     generation(policy, claims.generation, ledger);
     vek(policy, claims, ledger);
     guest(policy, report, ledger);
-    flags(policy, report, ledger);
+    flags(policy, claims, ledger);
     measurement(policy, claims, ledger);
     pins(policy, report, ledger);
     if let Some(generation) = claims.generation {
-        tcbs(policy, report, generation, ledger);
+        tcbs(policy, report, generation, at, ledger);
+        provisional(policy, report, ledger);
     }
     firmware(policy, report, ledger);
     mitigations(policy, report, ledger);
@@ -62,10 +63,12 @@ fn guest(policy: &SnpPolicy, report: &Report, ledger: &mut Ledger) {
     ledger.require(&checks::SNP_GUEST_SVN, found >= least, found.to_string(), expected);
 }
 
-fn flags(policy: &SnpPolicy, report: &Report, ledger: &mut Ledger) {
+fn flags(policy: &SnpPolicy, claims: &SnpClaims, ledger: &mut Ledger) {
+    let report = &claims.report;
+    let default = |flag: Flag| claims.generation.map_or(Rule::Any, |one| flag.default_rule(one));
     for (_, flag) in Flag::ALL {
         let set = flag.is_set(report.policy, report.platform_info);
-        let rule = policy.flags.get(&flag).copied().unwrap_or(Rule::Any);
+        let rule = policy.flags.get(&flag).copied().unwrap_or_else(|| default(flag));
         apply(check_of(flag), rule, set, ledger);
     }
     let unknown = |found: u64, allowed: u64, check, ledger: &mut Ledger| {
@@ -147,14 +150,21 @@ fn pinned<const N: usize>(
     ledger.require(check, pins.contains(found), hex::encode(found), expected);
 }
 
-/// All four TCBs against the floor, and whether the firmware may still be rolled back.
-fn tcbs(policy: &SnpPolicy, report: &Report, generation: Generation, ledger: &mut Ledger) {
+/// All four TCBs against the floor, and while its time lasts against the lower one.
+fn tcbs(
+    policy: &SnpPolicy,
+    report: &Report,
+    generation: Generation,
+    at: UnixTime,
+    ledger: &mut Ledger,
+) {
     let four: [(&'static Check, Tcb); 4] = [
         (&checks::SNP_TCB_REPORTED, report.reported_tcb),
         (&checks::SNP_TCB_CURRENT, report.current_tcb),
         (&checks::SNP_TCB_COMMITTED, report.committed_tcb),
         (&checks::SNP_TCB_LAUNCH, report.launch_tcb),
     ];
+    let grace = policy.grace.get(&generation).filter(|grace| at <= grace.until);
     for (check, tcb) in four {
         let has = tcb.components(generation);
         let Some(needs) = policy.minimum_tcb.get(&generation) else {
@@ -163,16 +173,26 @@ fn tcbs(policy: &SnpPolicy, report: &Report, generation: Generation, ledger: &mu
             continue;
         };
         let behind = shortfall(&has, needs);
-        let found = if behind.is_empty() { has.to_string() } else { behind.join(", ") };
-        ledger.require(check, behind.is_empty(), found, format!("at least {needs}"));
+        let graced = grace.filter(|grace| shortfall(&has, &grace.floor).is_empty());
+        let found = match graced {
+            _ if behind.is_empty() => has.to_string(),
+            Some(grace) => format!("{}, in grace until {}", behind.join(", "), grace.until),
+            None => behind.join(", "),
+        };
+        let holds = behind.is_empty() || graced.is_some();
+        ledger.require(check, holds, found, format!("at least {needs}"));
     }
+}
+
+/// Whether the firmware may still be rolled back.
+fn provisional(policy: &SnpPolicy, report: &Report, ledger: &mut Ledger) {
     let (check, committed) = (&checks::SNP_TCB_PROVISIONAL, report.committed_tcb);
     let provisional =
         committed != report.current_tcb || report.committed_version != report.current_version;
     let found = if provisional { "not committed" } else { "committed" };
     match policy.provisional_firmware {
-        Rule::Refused => drop(ledger.require(check, !provisional, found, "committed")),
-        Rule::Required | Rule::Any => ledger.not_given(check, format!("{found}: both are allowed")),
+        Permission::Refused => drop(ledger.require(check, !provisional, found, "committed")),
+        Permission::Allowed => ledger.not_given(check, format!("{found}: both are allowed")),
     }
 }
 
@@ -249,10 +269,10 @@ fn revocation(policy: &SnpPolicy, found: snp::Revocation, ledger: &mut Ledger) {
     let check = &checks::SNP_REVOCATION;
     match (found, policy.revocation) {
         (snp::Revocation::Checked, _) => ledger.pass(check, "the authorities are not revoked"),
-        (snp::Revocation::NotGiven, Revocation::Required) => {
+        (snp::Revocation::NotGiven, Need::Required) => {
             ledger.missing(check, "no revocation list was given, and the policy needs one");
         }
-        (snp::Revocation::NotGiven, Revocation::IfGiven) => {
+        (snp::Revocation::NotGiven, Need::IfGiven) => {
             ledger.not_given(check, "no revocation list was given");
         }
     }

@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use sealroom_attestation::{
-    Ledger,
+    Ledger, UnixTime,
     checks::{self, Check},
     tdx::{
-        self, Body, Measurement, PckClaims, TcbClaims, TdAttributes, TdReport, TdxClaims, Tee, Xfam,
+        self, Body, Measurement, PckClaims, TcbClaims, TdAttributes, TdReport, TdxClaims, Tee,
+        TeeTcbSvn, Xfam,
     },
 };
 
-use super::list;
-use crate::policy::{Revocation, Rule, TdImage, TdxFlag, TdxPolicy};
+mod event_log;
 
-pub(super) fn appraise(policy: &TdxPolicy, claims: &TdxClaims, ledger: &mut Ledger) {
+use super::list;
+use crate::policy::{Need, Rule, TdImage, TdxFlag, TdxPolicy};
+
+pub(super) fn appraise(policy: &TdxPolicy, claims: &TdxClaims, at: UnixTime, ledger: &mut Ledger) {
     let tee = claims.quote.tee;
     ledger.require(&checks::TDX_KIND, tee == Tee::Tdx, format!("{tee:?}"), "a trust domain");
     match &claims.quote.body {
@@ -21,10 +24,12 @@ pub(super) fn appraise(policy: &TdxPolicy, claims: &TdxClaims, ledger: &mut Ledg
             attributes(policy, report, ledger);
             measured(policy, report, ledger);
             pins(policy, report, ledger);
+            components(policy, report, ledger);
         }
         Body::Enclave(report) => forbidden(ledger, &checks::TDX_TD_DEBUG, report.debug()),
     }
-    tcb(policy, claims, ledger);
+    tcb(policy, claims, at, ledger);
+    event_log::appraise(&policy.event_log, claims, ledger);
     platform(policy, claims.pck.as_ref(), ledger);
     revocation(policy, claims.revocation, ledger);
 }
@@ -115,7 +120,7 @@ fn registers_fit(image: &TdImage, report: &TdReport) -> bool {
     pairs.into_iter().all(|(pinned, found)| pinned.is_none_or(|pinned| pinned == *found))
 }
 
-fn list_of(items: &[Measurement]) -> String {
+fn list_of(items: &[impl ToString]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -136,26 +141,23 @@ fn pins(policy: &TdxPolicy, report: &TdReport, ledger: &mut Ledger) {
     }
 }
 
-fn tcb(policy: &TdxPolicy, claims: &TdxClaims, ledger: &mut Ledger) {
+fn tcb(policy: &TdxPolicy, claims: &TdxClaims, at: UnixTime, ledger: &mut Ledger) {
     let Some(tcb) = &claims.tcb else {
         ledger.missing(&checks::TDX_TCB_STATUS, "no TCB level was found");
         return;
     };
-    let accepted = policy.statuses.contains(&tcb.status);
-    ledger.require(&checks::TDX_TCB_STATUS, accepted, state(tcb), list(policy.statuses.iter()));
-    let open: Vec<_> =
-        tcb.advisories.iter().filter(|one| policy.advisories_denied.contains(*one)).collect();
-    if policy.advisories_denied.is_empty() {
-        let reason = format!("{}: no rule names any", shown(&tcb.advisories));
-        ledger.not_given(&checks::TDX_TCB_ADVISORIES, reason);
-    } else {
-        let expected = format!("none of {}", list(policy.advisories_denied.iter()));
-        let found = shown(&tcb.advisories);
-        ledger.require(&checks::TDX_TCB_ADVISORIES, open.is_empty(), found, expected);
-    }
+    status(policy, tcb, at, ledger);
+    advisories(policy, tcb, ledger);
     let number = tcb.evaluation_number.min(tcb.qe_evaluation_number);
     let (least, check) = (policy.minimum_evaluation, &checks::TDX_TCB_EVALUATION);
     ledger.require(check, number >= least, number.to_string(), format!("at least {least}"));
+    let (check, date) = (&checks::TDX_TCB_DATE, tcb.date);
+    match policy.minimum_tcb_date {
+        None => ledger.not_given(check, format!("{date}: no rule names any")),
+        Some(least) => {
+            ledger.require(check, date >= least, date.to_string(), format!("{least} or later"));
+        }
+    }
     let age = claims.at.0.saturating_sub(tcb.issued.0);
     match policy.maximum_age {
         None => ledger.not_given(&checks::TDX_TCB_AGE, format!("{age} s: no rule names any")),
@@ -164,6 +166,44 @@ fn tcb(policy: &TdxPolicy, claims: &TdxClaims, ledger: &mut Ledger) {
             ledger.require(&checks::TDX_TCB_AGE, age <= most, found, expected);
         }
     }
+}
+
+/// The state, by the list or while its grace lasts.
+fn status(policy: &TdxPolicy, tcb: &TcbClaims, at: UnixTime, ledger: &mut Ledger) {
+    let accepted = policy.statuses.contains(&tcb.status);
+    let grace = policy.grace.as_ref().filter(|grace| at <= grace.until);
+    let grace = grace.filter(|grace| !accepted && grace.statuses.contains(&tcb.status));
+    let found = match grace {
+        Some(grace) => format!("{}, in grace until {}", state(tcb), grace.until),
+        None => state(tcb),
+    };
+    let holds = accepted || grace.is_some();
+    ledger.require(&checks::TDX_TCB_STATUS, holds, found, list(policy.statuses.iter()));
+}
+
+fn advisories(policy: &TdxPolicy, tcb: &TcbClaims, ledger: &mut Ledger) {
+    let denied = &policy.advisories_denied;
+    let open = tcb.advisories.iter().any(|one| denied.contains(one));
+    if denied.is_empty() {
+        let reason = format!("{}: no rule names any", shown(&tcb.advisories));
+        return ledger.not_given(&checks::TDX_TCB_ADVISORIES, reason);
+    }
+    let expected = format!("none of {}", list(denied.iter()));
+    ledger.require(&checks::TDX_TCB_ADVISORIES, !open, shown(&tcb.advisories), expected);
+}
+
+/// Each component of the module's TCB, at launch and now.
+fn components(policy: &TdxPolicy, report: &TdReport, ledger: &mut Ledger) {
+    let check = &checks::TDX_TCB_COMPONENTS;
+    let now = report.td15.as_ref().map(|td15| td15.tee_tcb_svn2);
+    let svns: Vec<_> = std::iter::once(report.tee_tcb_svn).chain(now).collect();
+    let found = list_of(&svns);
+    let Some(least) = policy.minimum_tee_tcb_svn else {
+        return ledger.not_given(check, format!("{found}: no rule names any"));
+    };
+    let reaches = |svn: &TeeTcbSvn| svn.0.iter().zip(&least.0).all(|(has, needs)| has >= needs);
+    let holds = svns.iter().all(reaches);
+    ledger.require(check, holds, found, format!("at least {least}, component by component"));
 }
 
 /// The state, and what is behind: component, has, needs.
@@ -211,11 +251,11 @@ fn revocation(policy: &TdxPolicy, found: tdx::Revocation, ledger: &mut Ledger) {
     let check = &checks::TDX_REVOCATION;
     match (found, policy.revocation) {
         (tdx::Revocation::Checked, _) => ledger.pass(check, "not revoked"),
-        (tdx::Revocation::NotGiven, Revocation::Required) => {
+        (tdx::Revocation::NotGiven, Need::Required) => {
             ledger
                 .missing(check, "not both revocation lists were given, and the policy needs them");
         }
-        (tdx::Revocation::NotGiven, Revocation::IfGiven) => {
+        (tdx::Revocation::NotGiven, Need::IfGiven) => {
             ledger.not_given(check, "not both revocation lists were given");
         }
     }

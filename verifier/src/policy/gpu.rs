@@ -7,7 +7,7 @@ use std::{
 
 use sealroom_attestation::{evidence::GpuClass, gpu::Mode};
 
-use super::Revocation;
+use super::{Need, Permission};
 
 /// Rules for NVIDIA devices. Debugging devices and devices under other roots are refused by every policy: their
 /// measurements are nobody's.
@@ -30,11 +30,11 @@ pub struct GpuPolicy {
     /// VBIOS versions that are never accepted.
     pub vbios_denied: BTreeSet<Version>,
     /// Whether every device must have been compared with its RIMs.
-    pub reference_values: Revocation,
+    pub reference_values: Need,
     /// Whether a response is needed for every certificate.
-    pub revocation: Revocation,
+    pub revocation: Need,
     /// Whether a RIM counts whose signer is on hold.
-    pub suspended_signers: Suspended,
+    pub suspended_signers: Permission,
     /// The most seconds since a RIM's signer began to count.
     pub maximum_rim_age: Option<u64>,
     /// The most seconds since a response was made.
@@ -48,15 +48,6 @@ pub enum Required {
     WhenUsed,
     /// Every node.
     Always,
-}
-
-/// Whether a RIM counts whose signer is on hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Suspended {
-    /// No.
-    Refused,
-    /// Yes: NVIDIA has suspended signers of RIMs by mistake before.
-    Allowed,
 }
 
 /// An architecture, as policies order them.
@@ -136,9 +127,9 @@ impl GpuPolicy {
             drivers_denied: BTreeSet::new(),
             minimum_vbios: BTreeMap::new(),
             vbios_denied: BTreeSet::new(),
-            reference_values: Revocation::Required,
-            revocation: Revocation::Required,
-            suspended_signers: Suspended::Refused,
+            reference_values: Need::Required,
+            revocation: Need::Required,
+            suspended_signers: Permission::Refused,
             maximum_rim_age: None,
             maximum_ocsp_age: None,
         }

@@ -2,25 +2,36 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealroom_attestation::{
-    digests::ManifestDigest,
-    node::Freshness,
-    snp::{Generation, Measurement, TcbComponents, VekKind},
-};
+use sealroom_attestation::{UnixTime, digests::ManifestDigest};
 use serde::Deserialize;
 
 mod gpu;
+mod snp;
 mod tdx;
 
-use super::{FirmwareFloor, Flag, PolicyError, Revocation, Rule, SnpPolicy, UnknownBits};
+pub(super) use gpu::{driver, floor as vbios_floor, vbios};
+pub(super) use snp::{Tcb, chips, floors};
+
+use super::{
+    BulletinRules, DangerException, Host, PolicyError, exception::exceptable, words::Word,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Policy {
     version: u64,
     freshness: Option<String>,
+    platforms: Option<Vec<String>>,
+    maximum_statement_lifetime: Option<u64>,
+    minimum_physical: Option<String>,
     #[serde(default)]
-    snp: Snp,
+    hosts: BTreeMap<String, RawHost>,
+    #[serde(default)]
+    bulletins: Bulletins,
+    #[serde(default)]
+    danger_exceptions: BTreeMap<String, Exception>,
+    #[serde(default)]
+    snp: snp::Snp,
     #[serde(default)]
     tdx: tdx::Tdx,
     #[serde(default)]
@@ -29,66 +40,30 @@ pub(super) struct Policy {
     models: BTreeMap<String, Vec<String>>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Snp {
-    generations: Option<Vec<String>>,
-    #[serde(default)]
-    measurements: BTreeMap<String, String>,
-    vmpls: Option<Vec<u32>>,
-    revocation: Option<String>,
-    #[serde(default)]
-    minimum_tcb: BTreeMap<String, Tcb>,
-    provisional_firmware: Option<String>,
-    minimum_firmware: Option<Firmware>,
-    #[serde(default)]
-    required_mitigations: u64,
-    #[serde(default)]
-    flags: BTreeMap<String, String>,
-    unknown_policy_bits: Option<u64>,
-    unknown_platform_bits: Option<u64>,
-    veks: Option<Vec<String>>,
-    #[serde(default)]
-    chips_allowed: Vec<String>,
-    #[serde(default)]
-    chips_denied: Vec<String>,
-    #[serde(default)]
-    pins: Pins,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Firmware {
-    major: u8,
-    minor: u8,
-    build: u8,
+struct RawHost {
+    physical: String,
+    #[serde(default)]
+    chips: Vec<String>,
+    #[serde(default)]
+    platforms: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Pins {
+struct Bulletins {
     #[serde(default)]
-    host_data: Vec<String>,
-    #[serde(default)]
-    family_ids: Vec<String>,
-    #[serde(default)]
-    image_ids: Vec<String>,
-    #[serde(default)]
-    id_keys: Vec<String>,
-    #[serde(default)]
-    author_keys: Vec<String>,
-    #[serde(default)]
-    minimum_guest_svn: u32,
+    keys: BTreeMap<String, String>,
+    need: Option<String>,
+    maximum_age: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Tcb {
-    fmc: Option<u8>,
-    boot_loader: u8,
-    tee: u8,
-    snp: u8,
-    microcode: u8,
+struct Exception {
+    reason: String,
+    until: String,
 }
 
 impl TryFrom<Policy> for super::Policy {
@@ -99,147 +74,90 @@ impl TryFrom<Policy> for super::Policy {
             return Err(PolicyError::Version { found: raw.version });
         }
         let built_in = Self::built_in();
-        let freshness = raw.freshness.as_deref().map(freshness).transpose()?;
-        let models = raw.models.into_iter().map(model).collect::<Result<_, _>>()?;
+        let platforms = raw.platforms.map(|names| all("platforms", &names)).transpose()?;
         Ok(Self {
-            freshness: freshness.unwrap_or(built_in.freshness),
-            snp: snp(raw.snp, built_in.snp)?,
+            freshness: word("freshness", raw.freshness.as_deref(), built_in.freshness)?,
+            platforms: platforms.unwrap_or(built_in.platforms),
+            maximum_statement_lifetime: raw.maximum_statement_lifetime,
+            minimum_physical: word(
+                "minimum_physical",
+                raw.minimum_physical.as_deref(),
+                built_in.minimum_physical,
+            )?,
+            hosts: raw.hosts.into_iter().map(host).collect::<Result<_, _>>()?,
+            bulletins: bulletins(raw.bulletins, built_in.bulletins)?,
+            exceptions: raw
+                .danger_exceptions
+                .into_iter()
+                .map(|(name, raw)| exception(&name, raw))
+                .collect::<Result<_, _>>()?,
+            snp: snp::read(raw.snp, built_in.snp)?,
             tdx: raw.tdx.try_into()?,
             gpu: raw.gpu.try_into()?,
-            models,
+            models: raw.models.into_iter().map(model).collect::<Result<_, _>>()?,
         })
     }
 }
 
-fn bad(field: impl Into<String>, found: &str, expected: &'static str) -> PolicyError {
-    PolicyError::Value { field: field.into(), found: found.to_owned(), expected }
+pub(super) fn bad(
+    field: impl Into<String>,
+    found: &str,
+    expected: impl Into<String>,
+) -> PolicyError {
+    PolicyError::Value { field: field.into(), found: found.to_owned(), expected: expected.into() }
 }
 
-fn freshness(text: &str) -> Result<Freshness, PolicyError> {
-    match text {
-        "hardware" => Ok(Freshness::Hardware),
-        "key" => Ok(Freshness::Key),
-        "none" => Ok(Freshness::Cached),
-        other => Err(bad("freshness", other, "\"hardware\", \"key\" or \"none\"")),
+/// The value of a word, or what counts where none is given.
+fn word<T: Word>(field: &str, text: Option<&str>, otherwise: T) -> Result<T, PolicyError> {
+    text.map_or(Ok(otherwise), |text| T::read(field, text))
+}
+
+/// The values of several words.
+fn all<T: Word, C: FromIterator<T>>(field: &str, names: &[String]) -> Result<C, PolicyError> {
+    names.iter().map(|name| T::read(field, name)).collect()
+}
+
+fn host((name, raw): (String, RawHost)) -> Result<(String, Host), PolicyError> {
+    let field = |key: &str| format!("hosts.{name}.{key}");
+    if raw.chips.is_empty() && raw.platforms.is_empty() {
+        return Err(bad(field("chips"), "[]", "chips or platforms by which the host is known"));
     }
-}
-
-fn snp(raw: Snp, built_in: SnpPolicy) -> Result<SnpPolicy, PolicyError> {
-    let generations = raw.generations.map(|names| {
-        names.iter().map(|name| generation("snp.generations", name)).collect::<Result<Vec<_>, _>>()
-    });
-    let revocation = match raw.revocation.as_deref() {
-        None => built_in.revocation,
-        Some("required") => Revocation::Required,
-        Some("if-given") => Revocation::IfGiven,
-        Some(other) => return Err(bad("snp.revocation", other, "\"required\" or \"if-given\"")),
+    let host = Host {
+        physical: Word::read(&field("physical"), &raw.physical)?,
+        chips: snp::chips(&field("chips"), &raw.chips)?,
+        platforms: set(&field("platforms"), &raw.platforms)?,
     };
-    let vmpls = raw.vmpls.unwrap_or(built_in.vmpls);
-    if let Some(level) = vmpls.iter().find(|level| **level > 3) {
-        return Err(bad("snp.vmpls", &level.to_string(), "a level from 0 to 3"));
-    }
-    let mut minimum_tcb = BTreeMap::new();
-    for (name, tcb) in raw.minimum_tcb {
-        let generation = generation("snp.minimum_tcb", &name)?;
-        minimum_tcb.insert(generation, floor(generation, &tcb)?);
-    }
-    Ok(SnpPolicy {
-        generations: generations.transpose()?.unwrap_or(built_in.generations),
-        measurements: raw.measurements.into_iter().map(measurement).collect::<Result<_, _>>()?,
-        vmpls,
-        revocation,
-        minimum_tcb,
-        provisional_firmware: match raw.provisional_firmware.as_deref() {
-            None => built_in.provisional_firmware,
-            Some("refused") => Rule::Refused,
-            Some("allowed") => Rule::Any,
-            Some(other) => {
-                return Err(bad("snp.provisional_firmware", other, "\"refused\" or \"allowed\""));
-            }
-        },
-        minimum_firmware: raw.minimum_firmware.map(|least| {
-            let Firmware { major, minor, build } = least;
-            FirmwareFloor { major, minor, build }
-        }),
-        required_mitigations: raw.required_mitigations,
-        flags: raw.flags.into_iter().map(flag).collect::<Result<_, _>>()?,
-        unknown_bits: UnknownBits {
-            policy: raw.unknown_policy_bits.unwrap_or(built_in.unknown_bits.policy),
-            platform: raw.unknown_platform_bits.unwrap_or(built_in.unknown_bits.platform),
-        },
-        veks: raw
-            .veks
-            .map_or(Ok(built_in.veks), |kinds| kinds.iter().map(|kind| vek(kind)).collect())?,
-        chips_allowed: chips("snp.chips_allowed", &raw.chips_allowed)?,
-        chips_denied: chips("snp.chips_denied", &raw.chips_denied)?,
-        pins: pins(&raw.pins)?,
-    })
+    Ok((name, host))
 }
 
-fn flag((name, rule): (String, String)) -> Result<(Flag, Rule), PolicyError> {
-    let known = Flag::ALL.into_iter().find(|(known, _)| *known == name);
-    let (_, flag) = known.ok_or_else(|| bad("snp.flags", &name, "a flag of the policy page"))?;
-    let rule = match rule.as_str() {
-        "required" => Rule::Required,
-        "refused" => Rule::Refused,
-        "any" => Rule::Any,
-        other => {
-            let field = format!("snp.flags.{name}");
-            return Err(bad(field, other, "\"required\", \"refused\" or \"any\""));
-        }
+fn bulletins(raw: Bulletins, built_in: BulletinRules) -> Result<BulletinRules, PolicyError> {
+    let key = |(name, digits): (String, String)| {
+        let key = bytes::<32>(&digits);
+        let field = || format!("bulletins.keys.{name}");
+        key.map(|key| (name.clone(), key))
+            .ok_or_else(|| bad(field(), &digits, "64 hexadecimal digits: a public key of Ed25519"))
     };
-    Ok((flag, rule))
+    let keys: BTreeMap<_, _> = raw.keys.into_iter().map(key).collect::<Result<_, _>>()?;
+    let need = word("bulletins.need", raw.need.as_deref(), built_in.need)?;
+    Ok(BulletinRules { keys, need, maximum_age: raw.maximum_age })
 }
 
-fn vek(name: &str) -> Result<VekKind, PolicyError> {
-    match name {
-        "vcek" => Ok(VekKind::Vcek),
-        "vlek" => Ok(VekKind::Vlek),
-        other => Err(bad("snp.veks", other, "\"vcek\" or \"vlek\"")),
+fn exception(name: &str, raw: Exception) -> Result<DangerException, PolicyError> {
+    let field = |key: &str| format!("danger_exceptions.{name}.{key}");
+    let check = exceptable(name);
+    let check = check.ok_or_else(|| {
+        bad("danger_exceptions", name, "a rule of the policy that may be excepted")
+    })?;
+    if raw.reason.trim().is_empty() {
+        return Err(bad(field("reason"), &raw.reason, "a reason"));
     }
+    let until = time(&field("until"), &raw.until)?;
+    Ok(DangerException { check, reason: raw.reason, until })
 }
 
-/// Hardware ids: 64 bytes, or 8 from Turin.
-fn chips(field: &str, names: &[String]) -> Result<BTreeSet<Vec<u8>>, PolicyError> {
-    let parsed = names.iter().map(|digits| {
-        let bytes = hex::decode(digits).ok().filter(|bytes| matches!(bytes.len(), 8 | 64));
-        bytes.ok_or_else(|| bad(field, digits, "16 or 128 hexadecimal digits"))
-    });
-    parsed.collect()
-}
-
-fn pins(raw: &Pins) -> Result<super::Pins, PolicyError> {
-    Ok(super::Pins {
-        host_data: set("snp.pins.host_data", &raw.host_data)?,
-        family_ids: set("snp.pins.family_ids", &raw.family_ids)?,
-        image_ids: set("snp.pins.image_ids", &raw.image_ids)?,
-        id_keys: set("snp.pins.id_keys", &raw.id_keys)?,
-        author_keys: set("snp.pins.author_keys", &raw.author_keys)?,
-        minimum_guest_svn: raw.minimum_guest_svn,
-    })
-}
-
-fn set<const N: usize>(field: &str, values: &[String]) -> Result<BTreeSet<[u8; N]>, PolicyError> {
-    let expected = match N {
-        16 => "32 hexadecimal digits",
-        32 => "64 hexadecimal digits",
-        _ => "96 hexadecimal digits",
-    };
-    let parsed =
-        values.iter().map(|digits| bytes(digits).ok_or_else(|| bad(field, digits, expected)));
-    parsed.collect()
-}
-
-fn generation(field: &str, name: &str) -> Result<Generation, PolicyError> {
-    let known = Generation::ALL.into_iter();
-    let mut named = known.filter(|known| known.to_string().eq_ignore_ascii_case(name));
-    named.next().ok_or_else(|| bad(field, name, "\"milan\", \"genoa\", \"turin\" or \"venice\""))
-}
-
-fn measurement((name, digits): (String, String)) -> Result<(String, Measurement), PolicyError> {
-    let digest = bytes::<48>(&digits)
-        .ok_or_else(|| bad(format!("snp.measurements.{name}"), &digits, "96 hexadecimal digits"))?;
-    Ok((name, Measurement(digest)))
+pub(super) fn time(field: &str, text: &str) -> Result<UnixTime, PolicyError> {
+    let time = UnixTime::from_rfc3339(text);
+    time.ok_or_else(|| bad(field, text, "a time in UTC, as 2026-06-01T00:00:00Z"))
 }
 
 fn model(
@@ -257,20 +175,17 @@ fn model(
     Ok((name, digests))
 }
 
-fn floor(generation: Generation, raw: &Tcb) -> Result<TcbComponents, PolicyError> {
-    let field = format!("snp.minimum_tcb.{}.fmc", generation.to_string().to_lowercase());
-    match (generation, raw.fmc) {
-        (Generation::Turin | Generation::Venice, None) => return Err(bad(field, "", "a number")),
-        (Generation::Milan | Generation::Genoa, Some(fmc)) => {
-            return Err(bad(field, &fmc.to_string(), "nothing: an FMC is there from Turin on"));
-        }
-        _ => {}
-    }
-    let Tcb { fmc, boot_loader, tee, snp, microcode } = *raw;
-    Ok(TcbComponents { fmc, boot_loader, tee, snp, microcode, reserved: [0; 4] })
-}
-
-fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
+/// Exactly `N` bytes in hexadecimal digits.
+pub(super) fn bytes<const N: usize>(digits: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     hex::decode_to_slice(digits, &mut bytes).ok().map(|()| bytes)
+}
+
+pub(super) fn set<const N: usize>(
+    field: &str,
+    values: &[String],
+) -> Result<BTreeSet<[u8; N]>, PolicyError> {
+    let expected = || format!("{} hexadecimal digits", 2 * N);
+    let read = |digits: &String| bytes(digits).ok_or_else(|| bad(field, digits, expected()));
+    values.iter().map(read).collect()
 }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealroom_attestation::snp::{
-    Generation, GuestPolicy, Measurement, PlatformInfo, TcbComponents, VekKind,
+use sealroom_attestation::{
+    UnixTime,
+    snp::{Generation, GuestPolicy, Measurement, PlatformInfo, TcbComponents, VekKind},
 };
+
+use super::{Need, Permission, Rule};
 
 /// Rules for SEV-SNP evidence. Debugging and migration agents are refused by every policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,16 +19,18 @@ pub struct SnpPolicy {
     /// Privilege levels from which a report may come.
     pub vmpls: Vec<u32>,
     /// Whether a revocation list is needed.
-    pub revocation: Revocation,
+    pub revocation: Need,
     /// The least TCB of each generation, component by component; all four TCBs of a report must reach it.
     pub minimum_tcb: BTreeMap<Generation, TcbComponents>,
+    /// A lower floor of a generation, until a date.
+    pub grace: BTreeMap<Generation, TcbGrace>,
     /// Whether firmware that was not committed yet, and may be rolled back, is allowed.
-    pub provisional_firmware: Rule,
+    pub provisional_firmware: Permission,
     /// The least firmware, current and committed.
     pub minimum_firmware: Option<FirmwareFloor>,
     /// Mitigation bits that must be set at launch and now. Reports before version 5 carry none.
     pub required_mitigations: u64,
-    /// Rules for single flags of guest policy and platform information.
+    /// Rules for single flags of guest policy and platform information, in place of [`Flag::default_rule`].
     pub flags: BTreeMap<Flag, Rule>,
     /// Bits without a name that may be set.
     pub unknown_bits: UnknownBits,
@@ -37,26 +42,6 @@ pub struct SnpPolicy {
     pub chips_denied: BTreeSet<Vec<u8>>,
     /// Values of the launch that are pinned.
     pub pins: Pins,
-}
-
-/// Whether a revocation list is needed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    /// Evidence without a current list is undecided.
-    Required,
-    /// A list that was given is used; none is needed.
-    IfGiven,
-}
-
-/// A rule for something that is either so or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// It must be so.
-    Required,
-    /// It must not be so.
-    Refused,
-    /// Both are accepted, and the row says that no rule names it.
-    Any,
 }
 
 /// A flag that a rule may name.
@@ -111,6 +96,35 @@ impl Flag {
         ("platform_tio", Self::PlatformTio),
     ];
 
+    /// The rule without a word in the policy. Alias checks answer the attack of AMD-SB-3015, in which a memory module
+    /// lies about its size; every generation with current firmware runs them. What the others guard against a guest's
+    /// owner must weigh.
+    #[must_use]
+    pub const fn default_rule(self, generation: Generation) -> Rule {
+        match (self, generation) {
+            (
+                Self::PlatformAliasCheck,
+                Generation::Milan | Generation::Genoa | Generation::Turin | Generation::Venice,
+            ) => Rule::Required,
+            (
+                Self::PolicySmt
+                | Self::PolicySingleSocket
+                | Self::PolicyCxl
+                | Self::PolicyMemAes
+                | Self::PolicyRapl
+                | Self::PolicyCiphertextHiding
+                | Self::PolicyPageSwap
+                | Self::PlatformSmt
+                | Self::PlatformTsme
+                | Self::PlatformEcc
+                | Self::PlatformRapl
+                | Self::PlatformCiphertextHiding
+                | Self::PlatformTio,
+                _,
+            ) => Rule::Any,
+        }
+    }
+
     /// Whether it is set.
     #[must_use]
     pub const fn is_set(self, policy: GuestPolicy, platform: PlatformInfo) -> bool {
@@ -140,6 +154,15 @@ pub struct UnknownBits {
     pub policy: u64,
     /// Of the platform information.
     pub platform: u64,
+}
+
+/// A lower floor that counts until a date: time to update in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcbGrace {
+    /// Component by component.
+    pub floor: TcbComponents,
+    /// The last second in which it counts.
+    pub until: UnixTime,
 }
 
 /// The least firmware.
@@ -180,9 +203,10 @@ impl SnpPolicy {
             generations: vec![Generation::Genoa, Generation::Turin],
             measurements: BTreeMap::new(),
             vmpls: vec![0],
-            revocation: Revocation::Required,
+            revocation: Need::Required,
             minimum_tcb: BTreeMap::new(),
-            provisional_firmware: Rule::Refused,
+            grace: BTreeMap::new(),
+            provisional_firmware: Permission::Refused,
             minimum_firmware: None,
             required_mitigations: 0,
             flags: BTreeMap::new(),

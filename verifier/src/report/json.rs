@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::gpu::GpuReport;
 use super::hardware::HardwareReport;
+use crate::policy::DangerException;
 use crate::verdict::{Claims, Verdict};
 
 /// The version of the schema. It changes when a field changes its meaning or goes away.
@@ -21,9 +22,20 @@ pub struct VerdictReport<'a> {
     verdict: &'static str,
     crypto: &'static str,
     simulated: bool,
+    exceptions: Vec<ExceptionReport<'a>>,
+    at: String,
     evidence_id: Option<String>,
     claims: Option<ClaimsReport>,
     checks: Vec<CheckReport<'a>>,
+}
+
+/// A rule that the policy's owner lets break.
+#[derive(Debug, Serialize)]
+struct ExceptionReport<'a> {
+    check: &'static str,
+    reason: &'a str,
+    until: String,
+    state: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,11 +86,22 @@ impl<'a> From<&'a Verdict> for VerdictReport<'a> {
             verdict: verdict.decision.name(),
             crypto: verdict.crypto.name(),
             simulated: verdict.simulated(),
+            exceptions: exceptions(verdict),
+            at: verdict.at.to_string(),
             evidence_id: verdict.evidence_id().map(|id| id.to_string()),
             claims: verdict.claims.as_ref().map(ClaimsReport::from),
             checks: verdict.ledger.findings().iter().map(CheckReport::from).collect(),
         }
     }
+}
+
+fn exception<'a>(one: &'a DangerException, state: &'static str) -> ExceptionReport<'a> {
+    let (check, until) = (one.check.id, one.until.to_string());
+    ExceptionReport { check, reason: &one.reason, until, state }
+}
+
+fn exceptions(verdict: &Verdict) -> Vec<ExceptionReport<'_>> {
+    verdict.exceptions.iter().map(|one| exception(one, verdict.state(one))).collect()
 }
 
 impl<'a> From<&'a Finding> for CheckReport<'a> {
@@ -87,6 +110,7 @@ impl<'a> From<&'a Finding> for CheckReport<'a> {
             Outcome::Pass => "pass",
             Outcome::Fail => "fail",
             Outcome::Missing | Outcome::NotGiven => "not-checked",
+            Outcome::Excepted => "excepted",
         };
         let (found, expected) = (&*row.found, &*row.expected);
         let (subject, why, fix) = (row.subject.as_deref(), row.check.why, row.check.fix);

@@ -45,6 +45,7 @@ fn write(verdict: &Verdict, folded: bool, out: &mut String) -> fmt::Result {
             "SIMULATED: the hardware root is a test key; this proves nothing about a machine";
         writeln!(out, "{RED}{root}{RED:#}\n")?;
     }
+    exceptions(verdict, out)?;
     let rows = verdict.ledger.findings();
     let width = rows.iter().map(|row| row.check.id.len()).max().unwrap_or(0);
     let (open, ruled): (Vec<_>, Vec<_>) =
@@ -66,6 +67,16 @@ fn write(verdict: &Verdict, folded: bool, out: &mut String) -> fmt::Result {
     }
     unruled(&open, out)?;
     conclusion(verdict, out)
+}
+
+/// Rules that the policy's owner lets break, used or not.
+fn exceptions(verdict: &Verdict, out: &mut String) -> fmt::Result {
+    for one in &verdict.exceptions {
+        let (id, until, state) = (one.check.id, one.until, verdict.state(one));
+        let reason = shortened(&one.reason);
+        writeln!(out, "{RED}DANGER: {id} is excepted until {until} ({state}): {reason}{RED:#}")?;
+    }
+    if verdict.exceptions.is_empty() { Ok(()) } else { writeln!(out) }
 }
 
 /// What nobody asked about, by name: it is said that it was not checked, without a line for each.
@@ -100,6 +111,7 @@ fn line(row: &Finding, alike: usize, width: usize, out: &mut String) -> fmt::Res
         Outcome::Fail => (RED, "FAIL"),
         Outcome::Missing => (YELLOW, "not checked, needed"),
         Outcome::NotGiven => (DIM, "not checked"),
+        Outcome::Excepted => (RED, "EXCEPTED"),
     };
     let id = row.check.id;
     let about = row.subject.as_ref().map_or(String::new(), |subject| format!("{subject}: "));
@@ -108,7 +120,7 @@ fn line(row: &Finding, alike: usize, width: usize, out: &mut String) -> fmt::Res
     if alike > 1 {
         write!(out, " {DIM}and {} more{DIM:#}", alike - 1)?;
     }
-    if row.outcome != Outcome::Fail {
+    if !matches!(row.outcome, Outcome::Fail | Outcome::Excepted) {
         return writeln!(out);
     }
     let indent = width + 4;

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sealroom_attestation::tdx::{Measurement, TcbStatus};
+use sealroom_attestation::tdx::{Measurement, TcbStatus, TeeTcbSvn};
 use serde::Deserialize;
 
-use super::{bad, bytes};
-use crate::policy::{PolicyError, Revocation, Rule, TdImage, TdxFlag, TdxPolicy};
+use super::{all, bad, bytes, set, time, word};
+use crate::policy::{
+    EventLogRules, ExpectedEvent, PolicyError, Rule, StatusGrace, TdImage, TdxFlag, TdxPolicy,
+    words::Word,
+};
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,10 +17,13 @@ pub(super) struct Tdx {
     #[serde(default)]
     images: BTreeMap<String, Image>,
     statuses: Option<Vec<String>>,
+    grace: Option<Grace>,
     #[serde(default)]
     advisories_denied: BTreeSet<String>,
     #[serde(default)]
     minimum_evaluation: u32,
+    minimum_tcb_date: Option<String>,
+    minimum_tee_tcb_svn: Option<String>,
     maximum_age: Option<u64>,
     revocation: Option<String>,
     #[serde(default)]
@@ -34,6 +40,8 @@ pub(super) struct Tdx {
     platforms_allowed: Vec<String>,
     #[serde(default)]
     platforms_denied: Vec<String>,
+    #[serde(default)]
+    event_log: EventLog,
 }
 
 #[derive(Deserialize)]
@@ -46,72 +54,72 @@ struct Image {
     rtmr3: Option<String>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Grace {
+    statuses: Vec<String>,
+    until: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EventLog {
+    need: Option<String>,
+    #[serde(default)]
+    allowed: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    expected: BTreeMap<String, Expected>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    register: String,
+    digests: Vec<String>,
+}
+
 impl TryFrom<Tdx> for TdxPolicy {
     type Error = PolicyError;
 
     fn try_from(raw: Tdx) -> Result<Self, PolicyError> {
         let built_in = Self::built_in();
-        let revocation = match raw.revocation.as_deref() {
-            None => built_in.revocation,
-            Some("required") => Revocation::Required,
-            Some("if-given") => Revocation::IfGiven,
-            Some(other) => {
-                return Err(bad("tdx.revocation", other, "\"required\" or \"if-given\""));
-            }
-        };
-        let statuses = raw.statuses.map(|names| names.iter().map(|name| status(name)).collect());
+        let statuses = raw.statuses.map(|names| all("tdx.statuses", &names)).transpose()?;
         let mut flags = built_in.flags;
         for (name, text) in raw.flags {
             let (flag, rule) = flag(&name, &text)?;
             flags.insert(flag, rule);
         }
+        let date = raw.minimum_tcb_date.map(|text| time("tdx.minimum_tcb_date", &text));
+        let svn = raw.minimum_tee_tcb_svn.map(|digits| {
+            let svn = bytes::<16>(&digits).map(TeeTcbSvn);
+            svn.ok_or_else(|| bad("tdx.minimum_tee_tcb_svn", &digits, "32 hexadecimal digits"))
+        });
         Ok(Self {
             images: raw.images.into_iter().map(image).collect::<Result<_, _>>()?,
-            statuses: statuses.transpose()?.unwrap_or(built_in.statuses),
+            statuses: statuses.unwrap_or(built_in.statuses),
+            grace: raw.grace.map(grace).transpose()?,
             advisories_denied: raw.advisories_denied,
             minimum_evaluation: raw.minimum_evaluation,
+            minimum_tcb_date: date.transpose()?,
+            minimum_tee_tcb_svn: svn.transpose()?,
             maximum_age: raw.maximum_age,
-            revocation,
+            revocation: word("tdx.revocation", raw.revocation.as_deref(), built_in.revocation)?,
             flags,
             modules: measurements("tdx.modules", &raw.modules)?,
             config_ids: measurements("tdx.config_ids", &raw.config_ids)?,
             owners: measurements("tdx.owners", &raw.owners)?,
             owner_configs: measurements("tdx.owner_configs", &raw.owner_configs)?,
-            platforms_allowed: platforms("tdx.platforms_allowed", &raw.platforms_allowed)?,
-            platforms_denied: platforms("tdx.platforms_denied", &raw.platforms_denied)?,
+            platforms_allowed: set("tdx.platforms_allowed", &raw.platforms_allowed)?,
+            platforms_denied: set("tdx.platforms_denied", &raw.platforms_denied)?,
+            event_log: event_log(raw.event_log, built_in.event_log)?,
         })
     }
-}
-
-/// States by Intel's names. What is revoked is refused before any policy.
-fn status(name: &str) -> Result<TcbStatus, PolicyError> {
-    const ALL: [TcbStatus; 8] = [
-        TcbStatus::UpToDate,
-        TcbStatus::SWHardeningNeeded,
-        TcbStatus::ConfigurationNeeded,
-        TcbStatus::ConfigurationAndSWHardeningNeeded,
-        TcbStatus::OutOfDate,
-        TcbStatus::OutOfDateConfigurationNeeded,
-        TcbStatus::RelaunchAdvised,
-        TcbStatus::RelaunchAdvisedConfigurationNeeded,
-    ];
-    let known = ALL.into_iter().find(|status| status.name() == name);
-    known.ok_or_else(|| bad("tdx.statuses", name, "a TCB status as Intel spells it"))
 }
 
 fn flag(name: &str, text: &str) -> Result<(TdxFlag, Rule), PolicyError> {
     let known = TdxFlag::ALL.into_iter().find(|(known, _)| *known == name);
     let (_, flag) = known.ok_or_else(|| bad("tdx.flags", name, "a flag of TDX"))?;
-    let rule = match text {
-        "required" => Rule::Required,
-        "refused" => Rule::Refused,
-        "any" => Rule::Any,
-        other => {
-            let field = format!("tdx.flags.{name}");
-            return Err(bad(field, other, "\"required\", \"refused\" or \"any\""));
-        }
-    };
-    Ok((flag, rule))
+    Ok((flag, Rule::read(&format!("tdx.flags.{name}"), text)?))
 }
 
 fn image((name, raw): (String, Image)) -> Result<(String, TdImage), PolicyError> {
@@ -123,6 +131,36 @@ fn image((name, raw): (String, Image)) -> Result<(String, TdImage), PolicyError>
     Ok((name, TdImage { mr_td, rtmr }))
 }
 
+fn grace(raw: Grace) -> Result<StatusGrace, PolicyError> {
+    let statuses: Vec<TcbStatus> = all("tdx.grace.statuses", &raw.statuses)?;
+    Ok(StatusGrace { statuses, until: time("tdx.grace.until", &raw.until)? })
+}
+
+fn event_log(raw: EventLog, built_in: EventLogRules) -> Result<EventLogRules, PolicyError> {
+    let mut allowed = BTreeMap::new();
+    for (name, digests) in raw.allowed {
+        let field = format!("tdx.event_log.allowed.{name}");
+        allowed.insert(register(&field, &name)?, measurements(&field, &digests)?);
+    }
+    let mut expected = BTreeMap::new();
+    for (name, raw) in raw.expected {
+        let field = |key: &str| format!("tdx.event_log.expected.{name}.{key}");
+        if raw.digests.is_empty() {
+            return Err(bad(field("digests"), "[]", "at least one digest"));
+        }
+        let register = register(&field("register"), &raw.register)?;
+        let digests = measurements(&field("digests"), &raw.digests)?;
+        expected.insert(name, ExpectedEvent { register, digests });
+    }
+    let need = word("tdx.event_log.need", raw.need.as_deref(), built_in.need)?;
+    Ok(EventLogRules { need, allowed, expected })
+}
+
+fn register(field: &str, name: &str) -> Result<usize, PolicyError> {
+    let known = ["rtmr0", "rtmr1", "rtmr2"].iter().position(|known| *known == name);
+    known.ok_or_else(|| bad(field, name, "\"rtmr0\", \"rtmr1\" or \"rtmr2\""))
+}
+
 fn measurement(field: &str, digits: &str) -> Result<Measurement, PolicyError> {
     let digest = bytes::<48>(digits);
     digest.map(Measurement).ok_or_else(|| bad(field, digits, "96 hexadecimal digits"))
@@ -130,11 +168,4 @@ fn measurement(field: &str, digits: &str) -> Result<Measurement, PolicyError> {
 
 fn measurements(field: &str, digits: &[String]) -> Result<BTreeSet<Measurement>, PolicyError> {
     digits.iter().map(|digits| measurement(field, digits)).collect()
-}
-
-fn platforms(field: &str, digits: &[String]) -> Result<BTreeSet<[u8; 16]>, PolicyError> {
-    let read = |digits: &String| {
-        bytes::<16>(digits).ok_or_else(|| bad(field, digits, "32 hexadecimal digits"))
-    };
-    digits.iter().map(read).collect()
 }

@@ -41,10 +41,9 @@ fn the_policy_on_its_page_is_accepted() {
     let page = fs::read_to_string(root().join("docs/policy.md")).expect("the page");
     let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
     let example = example.expect("an example");
-    let example = example.replace("6f0c…", &"6f".repeat(48)).replace("5dbb…", &"5d".repeat(32));
-    let policy = Policy::from_toml(&example).expect("a policy");
+    let policy = Policy::from_toml(example).expect("a policy");
     assert!(policy.pins_a_measurement());
-    assert_eq!(policy.snp.minimum_tcb.len(), 2);
+    assert_eq!(page, sealroom_verifier::policy_reference(), "made by `policy reference`");
 }
 
 /// The checks that answer the attacks are checks that exist.

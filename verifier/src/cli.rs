@@ -1,7 +1,9 @@
 //! The auditor's command line.
 
+mod bulletin;
 mod check;
 mod files;
+mod policy;
 mod values;
 
 use std::process::ExitCode;
@@ -37,6 +39,12 @@ Examples:
 enum Command {
     /// Check evidence from a file.
     Check(check::Arguments),
+    /// Write, check, compare and try policies.
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Sign and check bulletins: floors and deny lists for many policies.
+    #[command(subcommand)]
+    Bulletin(bulletin::Command),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -70,6 +78,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Policy(command) => policy::run(&command),
+        Command::Bulletin(command) => bulletin::run(&command),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(

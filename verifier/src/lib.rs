@@ -17,8 +17,9 @@ pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
 pub use judge::{Accepted, Trust, judge};
 pub use policy::{
     Architecture, Bulletin, BulletinError, BulletinRules, DangerException, EXCEPTABLE,
-    EventLogRules, ExpectedEvent, FirmwareFloor, Flag, GpuPolicy, Host, Need, Permission, Physical,
-    Pins, Platform, Policy, PolicyError, PolicyRule, Required, Rule, SnpPolicy, StatusGrace,
-    TcbGrace, TdImage, TdxFlag, TdxPolicy, UnknownBits, Version,
+    EventLogRules, ExpectedEvent, FirmwareFloor, Flag, GpuPolicy, Host, KEYS, Key, Need,
+    Permission, Physical, Pins, Platform, Policy, PolicyError, PolicyRule, Required, Rule,
+    SnpPolicy, StatusGrace, TcbGrace, TdImage, TdxFlag, TdxPolicy, UnknownBits, Version,
+    reference as policy_reference,
 };
 pub use verdict::{Claims, Crypto, Decision, Verdict};

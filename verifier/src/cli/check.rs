@@ -3,11 +3,11 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
-use sealroom_attestation::{UnixTime, digests::Nonce, endorsements::Anchors};
+use sealroom_attestation::{UnixTime, digests::Nonce};
 
 use super::{
-    files::{load_endorsements, load_policy, read},
-    values::{digest, nonce, now, rfc3339},
+    files::{load_endorsements, load_policy, read, text},
+    values::{anchors, digest, nonce, now, rfc3339},
 };
 use crate::{
     check::{Evidence, Input, Mode, check},
@@ -28,6 +28,9 @@ pub(super) struct Arguments {
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.
     #[arg(long, value_name = "FILE", conflicts_with = "crypto_only")]
     policy: Option<PathBuf>,
+    /// A signed bulletin of a publisher whom the policy names: floors and deny lists; again for a second one.
+    #[arg(long, value_name = "FILE", requires = "policy")]
+    bulletin: Vec<PathBuf>,
     /// The time at which to judge. The present when it is not given.
     #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
     at: Option<UnixTime>,
@@ -70,11 +73,14 @@ fn trust(arguments: &Arguments) -> Result<Trust> {
         Some(path) => load_policy(path)?,
     };
     let endorsements = load_endorsements(&arguments.with)?;
-    let mut anchors = Anchors::production();
-    for root in &arguments.danger_accept_simulated {
-        anchors = anchors.danger_accept_simulated(*root);
+    let anchors = anchors(&arguments.danger_accept_simulated);
+    let mut trust = Trust::new(policy, &endorsements, &anchors);
+    for path in &arguments.bulletin {
+        trust = trust
+            .with_bulletin(&text(path)?)
+            .with_context(|| format!("reading the bulletin {}", path.display()))?;
     }
-    Ok(Trust::new(policy, &endorsements, &anchors))
+    Ok(trust)
 }
 
 fn print(verdict: &Verdict, json: bool) -> Result<()> {

@@ -16,9 +16,14 @@ use crate::policy::Policy;
 /// # Errors
 /// Where it cannot be read or is no policy, with the file's name.
 pub fn load_policy(path: &Path) -> Result<Policy> {
-    let text = String::from_utf8(read(path)?)
-        .with_context(|| format!("reading {}: it is not text", path.display()))?;
-    Policy::from_toml(&text).with_context(|| format!("checking the policy {}", path.display()))
+    Policy::from_toml(&text(path)?)
+        .with_context(|| format!("checking the policy {}", path.display()))
+}
+
+/// A file of text.
+pub(super) fn text(path: &Path) -> Result<String> {
+    String::from_utf8(read(path)?)
+        .with_context(|| format!("reading {}: it is not text", path.display()))
 }
 
 /// Loads endorsements, each file recognised by its content; of a folder every file, in the order of their names.
@@ -37,7 +42,7 @@ pub fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
 }
 
 /// The files in a folder, without those in folders below it; of a file itself.
-fn files(path: &Path) -> Result<Vec<PathBuf>> {
+pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

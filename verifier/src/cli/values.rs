@@ -1,7 +1,7 @@
 //! Values on the command line.
 
 use anyhow::{Context as _, Result};
-use sealroom_attestation::{UnixTime, digests::Nonce};
+use sealroom_attestation::{UnixTime, digests::Nonce, endorsements::Anchors};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A time in RFC 3339.
@@ -34,4 +34,10 @@ pub(super) fn now() -> Result<UnixTime> {
     let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let elapsed = elapsed.context("reading the clock: it says a time before 1970; give --at")?;
     Ok(UnixTime(elapsed.as_secs()))
+}
+
+/// The vendors' roots, and the simulated ones that the command line names.
+pub(super) fn anchors(simulated: &[[u8; 32]]) -> Anchors {
+    let add = |anchors: Anchors, root: &[u8; 32]| anchors.danger_accept_simulated(*root);
+    simulated.iter().fold(Anchors::production(), add)
 }

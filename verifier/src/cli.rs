@@ -1,6 +1,7 @@
 //! The auditor's command line.
 
 mod bulletin;
+mod bundle;
 mod check;
 mod files;
 mod policy;
@@ -42,6 +43,9 @@ enum Command {
     /// Write, check, compare and try policies.
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Keep evidence with its verdict in one file, and check that again elsewhere.
+    #[command(subcommand)]
+    Bundle(bundle::Command),
     /// Sign and check bulletins: floors and deny lists for many policies.
     #[command(subcommand)]
     Bulletin(bulletin::Command),
@@ -79,6 +83,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Policy(command) => policy::run(&command),
+        Command::Bundle(command) => bundle::run(&command),
         Command::Bulletin(command) => bulletin::run(&command),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

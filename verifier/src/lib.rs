@@ -5,6 +5,7 @@
 //! [`check`] is the auditor's door: evidence of any kind from a file.
 
 mod appraise;
+pub mod bundle;
 mod check;
 pub mod cli;
 mod judge;

@@ -6,14 +6,13 @@ use anyhow::{Context as _, Result, bail};
 use sealroom_attestation::{UnixTime, digests::Nonce};
 
 use super::{
-    files::{load_endorsements, load_policy, read, text},
-    values::{anchors, digest, nonce, now, rfc3339},
+    files::{endorsement_files, load_policy, read, text},
+    values::{digest, nonce, now, rfc3339},
 };
 use crate::{
-    check::{Evidence, Input, Mode, check},
-    judge::Trust,
-    policy::Policy,
-    report::{VerdictReport, table},
+    bundle::{AuditBundle, Question, json},
+    check::{Evidence, Mode},
+    report::table,
     verdict::{Crypto, Decision, Verdict},
 };
 
@@ -51,50 +50,54 @@ pub(super) struct Arguments {
 
 /// Answers one question and prints the verdict.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let trust = trust(arguments)?;
-    let file = read(&arguments.file)?;
-    let evidence = Evidence::from_file(&file)
-        .with_context(|| format!("recognising {}", arguments.file.display()))?;
-    if arguments.nonce.is_some()
-        && !matches!(evidence, Evidence::Bundle(_) | Evidence::GpuReport(_))
-    {
-        bail!("only a bundle and a GPU's report name a nonce: a CPU's bare report has none");
-    }
-    let mode = if arguments.crypto_only { Mode::CryptoOnly } else { Mode::Policy };
-    let at = arguments.at.map_or_else(now, Ok)?;
-    let verdict = check(&Input { evidence, nonce: arguments.nonce, mode, at }, &trust);
-    print(&verdict, arguments.json)?;
-    Ok(exit(&verdict, mode))
+    let question = arguments.question()?;
+    let verdict = question.answer()?;
+    arguments.print(&verdict)?;
+    Ok(exit(&verdict, question.mode))
 }
 
-fn trust(arguments: &Arguments) -> Result<Trust> {
-    let policy = match &arguments.policy {
-        None => Policy::built_in(),
-        Some(path) => load_policy(path)?,
-    };
-    let endorsements = load_endorsements(&arguments.with)?;
-    let anchors = anchors(&arguments.danger_accept_simulated);
-    let mut trust = Trust::new(policy, &endorsements, &anchors);
-    for path in &arguments.bulletin {
-        trust = trust
-            .with_bulletin(&text(path)?)
-            .with_context(|| format!("reading the bulletin {}", path.display()))?;
+impl Arguments {
+    /// The question, with every file that it needs.
+    pub(super) fn question(&self) -> Result<Question> {
+        let evidence = read(&self.file)?;
+        if AuditBundle::looks_like(&evidence) {
+            bail!("{} is an audit bundle: see `bundle verify`", self.file.display());
+        }
+        let kind = Evidence::from_file(&evidence)
+            .with_context(|| format!("recognising {}", self.file.display()))?;
+        if self.nonce.is_some() && !matches!(kind, Evidence::Bundle(_) | Evidence::GpuReport(_)) {
+            bail!("only a bundle and a GPU's report name a nonce: a CPU's bare report has none");
+        }
+        let policy = self.policy.as_deref().map(text).transpose()?;
+        if let Some(path) = &self.policy {
+            load_policy(path)?;
+        }
+        let bulletins = self.bulletin.iter().map(|path| text(path));
+        Ok(Question {
+            evidence,
+            endorsements: endorsement_files(&self.with)?.into_iter().collect(),
+            policy,
+            bulletins: bulletins.collect::<Result<_>>()?,
+            nonce: self.nonce,
+            mode: if self.crypto_only { Mode::CryptoOnly } else { Mode::Policy },
+            at: self.at.map_or_else(now, Ok)?,
+            simulated_roots: self.danger_accept_simulated.iter().copied().collect(),
+        })
     }
-    Ok(trust)
+
+    /// Prints a verdict as it is asked for.
+    pub(super) fn print(&self, verdict: &Verdict) -> Result<()> {
+        if self.json {
+            std::io::stdout().lock().write_all(&json(verdict))?;
+        } else {
+            write!(anstream::stdout(), "{}", table(verdict))?;
+        }
+        Ok(())
+    }
 }
 
-fn print(verdict: &Verdict, json: bool) -> Result<()> {
-    if json {
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &VerdictReport::from(verdict))?;
-        writeln!(out)?;
-    } else {
-        write!(anstream::stdout(), "{}", table(verdict))?;
-    }
-    Ok(())
-}
-
-fn exit(verdict: &Verdict, mode: Mode) -> ExitCode {
+/// How a verdict ends the program.
+pub(super) fn exit(verdict: &Verdict, mode: Mode) -> ExitCode {
     let code = match (mode, verdict.crypto, verdict.decision) {
         (Mode::CryptoOnly, Crypto::Genuine, _) | (Mode::Policy, _, Decision::Accepted) => 0,
         (Mode::CryptoOnly, Crypto::Forged, _) | (Mode::Policy, _, Decision::Refused) => 1,

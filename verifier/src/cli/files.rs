@@ -32,13 +32,33 @@ pub(super) fn text(path: &Path) -> Result<String> {
 /// Where a file cannot be read or holds no endorsements, with its name.
 pub fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
     let mut endorsements = Endorsements::default();
+    each(paths, |path, file| add(&mut endorsements, path, &file))?;
+    Ok(endorsements)
+}
+
+/// As [`load_endorsements`], and the files as they are.
+pub(super) fn endorsement_files(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+    let mut files = Vec::new();
+    each(paths, |path, file| {
+        add(&mut Endorsements::default(), path, &file)?;
+        files.push(file);
+        Ok(())
+    })?;
+    Ok(files)
+}
+
+fn add(endorsements: &mut Endorsements, path: &Path, file: &[u8]) -> Result<()> {
+    let added = endorsements.add_file(file);
+    added.with_context(|| format!("recognising {}", path.display()))
+}
+
+fn each(paths: &[PathBuf], mut visit: impl FnMut(&Path, Vec<u8>) -> Result<()>) -> Result<()> {
     for path in paths {
         for file in files(path)? {
-            let added = endorsements.add_file(&read(&file)?);
-            added.with_context(|| format!("recognising {}", file.display()))?;
+            visit(&file, read(&file)?)?;
         }
     }
-    Ok(endorsements)
+    Ok(())
 }
 
 /// The files in a folder, without those in folders below it; of a file itself.
@@ -61,14 +81,19 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
 /// The largest file that is read, bytes: the limit of a bundle, and far above any endorsement.
 const LARGEST: u64 = 4 * 1024 * 1024;
 
-/// Pipes and devices have no length to ask for: what is read is counted.
+/// A file of at most that size.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    read_up_to(path, LARGEST)
+}
+
+/// Pipes and devices have no length to ask for: what is read is counted.
+pub(super) fn read_up_to(path: &Path, largest: u64) -> Result<Vec<u8>> {
     let reading = || format!("reading {}", path.display());
     let file = fs::File::open(path).with_context(reading)?;
     let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).with_context(reading)?;
-    if bytes.len() as u64 > LARGEST {
-        bail!("{} has more than the {LARGEST} bytes that are read", path.display());
+    file.take(largest.saturating_add(1)).read_to_end(&mut bytes).with_context(reading)?;
+    if bytes.len() as u64 > largest {
+        bail!("{} has more than the {largest} bytes that are read", path.display());
     }
     Ok(bytes)
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod files;
+mod measure;
 mod values;
 
 use std::process::ExitCode;
@@ -37,6 +38,8 @@ Examples:
 enum Command {
     /// Check evidence from a file.
     Check(check::Arguments),
+    /// Compute what a guest measures to, for a policy.
+    Measure(measure::Arguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -70,6 +73,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(

@@ -8,6 +8,7 @@ mod appraise;
 mod check;
 pub mod cli;
 mod judge;
+pub mod measure;
 mod policy;
 pub mod report;
 mod verdict;

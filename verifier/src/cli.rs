@@ -1,6 +1,7 @@
 //! The auditor's command line.
 
 mod check;
+mod explain;
 mod files;
 mod measure;
 mod values;
@@ -38,6 +39,8 @@ Examples:
 enum Command {
     /// Check evidence from a file.
     Check(check::Arguments),
+    /// Show every field of evidence: what it says, not whether it is true.
+    Explain(explain::Arguments),
     /// Compute what a guest measures to, for a policy.
     Measure(measure::Arguments),
     /// Print completions for a shell.
@@ -73,6 +76,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -7,6 +7,7 @@
 mod appraise;
 mod check;
 pub mod cli;
+pub mod explain;
 mod judge;
 pub mod measure;
 mod policy;

@@ -67,7 +67,7 @@ pub(super) struct Arguments {
     /// The processor's stepping, 0 to 15.
     #[arg(long, value_name = "N")]
     vcpu_stepping: Option<u8>,
-    /// SEV_FEATURES of every vCPU, in hexadecimal. 0x1 is SNPActive alone; KVM since Linux 6.11 may add DebugSwap, 0x20.
+    /// SEV_FEATURES of every vCPU, in hexadecimal. 0x1 is SNPActive alone; 0x21 has DebugSwap too.
     #[arg(long, value_name = "HEX", default_value = "0x1")]
     guest_features: String,
     /// The program that starts the guest; QEMU is the one whose first registers are known for certain.

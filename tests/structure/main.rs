@@ -64,13 +64,19 @@ fn packages_link_only_along_the_arrows() {
 
 /// What each shipped binary links, by name, development dependencies left out.
 fn linked(metadata: &Metadata, from: &str) -> BTreeSet<String> {
+    linked_without(metadata, from, None)
+}
+
+/// As [`linked`], as if one package linked nothing.
+fn linked_without(metadata: &Metadata, from: &str, cut: Option<&str>) -> BTreeSet<String> {
     let resolve = metadata.resolve.as_ref().expect("a resolved graph");
     let nodes: BTreeMap<&PackageId, _> =
         resolve.nodes.iter().map(|node| (&node.id, node)).collect();
     let start = metadata.packages.iter().find(|p| p.name.as_str() == from).expect("a package");
     let (mut seen, mut queue) = (BTreeSet::new(), vec![&start.id]);
     while let Some(id) = queue.pop() {
-        if !seen.insert(id) {
+        let name = metadata.packages.iter().find(|p| p.id == *id).map(|p| p.name.as_str());
+        if !seen.insert(id) || cut.is_some() && name == cut {
             continue;
         }
         for dependency in &nodes[id].deps {
@@ -89,11 +95,39 @@ const SHIPPED: [&str; 3] = ["sealroom-enclave", "sealroom-gateway", "sealroom-ve
 fn nothing_that_ships_links_the_forge_or_makes_rsa_keys() {
     let metadata = metadata();
     for shipped in SHIPPED {
-        let linked = linked(&metadata, shipped);
+        let linked = linked_without(&metadata, shipped, Some(MEASURING));
         for unwanted in ["sealroom-forge", "sealroom-tests", "rsa", "p384"] {
             assert!(!linked.contains(unwanted), "{shipped} links {unwanted}");
         }
     }
+    assert!(!linked(&metadata, "sealroom-enclave").contains("rsa"), "a node makes RSA keys");
+}
+
+/// Launch digests come from this crate, and it brings RustCrypto along for certificates that nothing of ours reads.
+const MEASURING: &str = "sev";
+
+/// The gateway links the verifier's library; only `measure` reaches into that crate, and only the auditor's command line
+/// reaches `measure`.
+#[test]
+fn launch_digests_are_reached_from_one_command_alone() {
+    let verifier = root().join("verifier/src");
+    let measure = [verifier.join("measure.rs"), verifier.join("measure")];
+    let command = [verifier.join("cli/measure.rs"), verifier.join("cli/measure")];
+    let within = |path: &Path, places: &[PathBuf]| places.iter().any(|at| path.starts_with(at));
+    let mut reached = 0;
+    // This file names what it looks for, and the peers are a workspace of their own.
+    let others = [root().join("tests/structure"), root().join("tests/peers")];
+    for path in sources().into_iter().filter(|path| !within(path, &others)) {
+        let text = fs::read_to_string(&path).expect("a source file");
+        let names = text.contains("sev::") || text.contains("use sev");
+        assert!(!names || within(&path, &measure), "{} reaches sev", path.display());
+        let calls =
+            text.contains("crate::measure::") || text.contains("sealroom_verifier::measure");
+        let may = within(&path, &command) || path.starts_with(root().join("verifier/tests"));
+        assert!(!calls || may, "{} reaches measure", path.display());
+        reached += usize::from(names) + usize::from(calls);
+    }
+    assert!(reached > 2, "the sources were not read");
 }
 
 /// Crypto beside ring, each with its reason: ML-KEM and HPKE, which ring does not have.
@@ -122,7 +156,7 @@ fn ring_is_the_one_crypto_stack_but_for_listed_exceptions() {
         "libsodium-sys",
     ];
     for shipped in SHIPPED {
-        let linked = linked(&metadata, shipped);
+        let linked = linked_without(&metadata, shipped, Some(MEASURING));
         for primitive in primitives {
             let excepted = CRYPTO_EXCEPTIONS.contains(&primitive);
             assert!(excepted || !linked.contains(primitive), "{shipped} links {primitive}");

@@ -3,7 +3,9 @@
 mod bulletin;
 mod bundle;
 mod check;
+mod explain;
 mod files;
+mod measure;
 mod policy;
 mod values;
 
@@ -49,6 +51,10 @@ enum Command {
     /// Sign and check bulletins: floors and deny lists for many policies.
     #[command(subcommand)]
     Bulletin(bulletin::Command),
+    /// Show every field of evidence: what it says, not whether it is true.
+    Explain(explain::Arguments),
+    /// Compute what a guest measures to, for a policy.
+    Measure(measure::Arguments),
     /// Print completions for a shell.
     Completions {
         /// The shell.
@@ -85,6 +91,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Bulletin(command) => bulletin::run(&command),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Measure(arguments) => measure::run(&arguments),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(

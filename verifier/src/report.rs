@@ -6,4 +6,5 @@ mod json;
 mod table;
 
 pub use json::{SCHEMA, VerdictReport};
+pub(crate) use table::visible;
 pub use table::{summary, table};

@@ -116,9 +116,10 @@ fn bytes_that_are_not_the_one_encoding_are_refused() {
     assert_eq!(AuditBundle::decode(&longer), Err(different.clone()));
     // The certificates the other way round: each of them is as long as in order.
     let mut files: Vec<_> = bundle.question.endorsements.iter().cloned().collect();
-    let all: Vec<u8> = bundle.question.endorsements.iter().flat_map(cbor_bytes).collect();
+    let all: Vec<u8> =
+        bundle.question.endorsements.iter().flat_map(|file| cbor_bytes(file)).collect();
     files.reverse();
-    let reversed: Vec<u8> = files.iter().flat_map(cbor_bytes).collect();
+    let reversed: Vec<u8> = files.iter().flat_map(|file| cbor_bytes(file)).collect();
     let place = bytes.windows(all.len()).position(|part| part == all).expect("the files");
     let mut swapped = bytes.clone();
     swapped[place..place + all.len()].copy_from_slice(&reversed);
@@ -130,7 +131,7 @@ fn bytes_that_are_not_the_one_encoding_are_refused() {
 }
 
 /// A byte string between 256 and 65,535 bytes.
-fn cbor_bytes(bytes: &Vec<u8>) -> Vec<u8> {
+fn cbor_bytes(bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).expect("short").to_be_bytes();
     [&[0x59][..], &length, bytes].concat()
 }

@@ -140,7 +140,7 @@ fn shortened(text: &str) -> String {
 }
 
 /// Names in evidence are their author's: one that moves the cursor or turns the line round must not reach a terminal.
-fn visible(character: char) -> char {
+pub(crate) fn visible(character: char) -> char {
     match character {
         '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'

@@ -1,6 +1,7 @@
 //! What was proven, as a type, and the ledger that says how.
 
 use crate::checks::Check;
+use crate::time::Window;
 
 /// How one check ended. A check that could not run never reads as passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +148,15 @@ impl Ledger {
     fn record(&mut self, check: &'static Check, outcome: Outcome, found: String, expected: String) {
         self.findings.push(Finding { check, subject: None, outcome, found, expected });
     }
+}
+
+/// A signed list or document that took part, by name for people, and when it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dated {
+    /// What it is, and whose.
+    pub name: String,
+    /// When it counts.
+    pub validity: Window,
 }
 
 /// Claims whose evidence was verified. Only a `verify` of this crate that returned `Ok` makes one.

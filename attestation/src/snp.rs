@@ -19,7 +19,7 @@ mod vek;
 use std::sync::Arc;
 
 use crate::checks::{self, Check};
-use crate::claims::{Refusal, Verified};
+use crate::claims::{Dated, Refusal, Verified};
 use crate::time::{UnixTime, Window};
 use crate::x509::{Certificate, Crl, KeyKind, Signatures};
 
@@ -144,19 +144,17 @@ impl Known {
 
         // 3. The chain above it, to a root that is pinned, by names, rights and dates.
         let authority = vek.and_then(|vek| given.authority(&vek.certificate));
-        let authority = authority.as_deref();
-        present(&mut case, &checks::SNP_CHAIN_PRESENT, authority);
-        let root = authority.map(|authority| given.root(authority, &self.anchors));
-        case.check_with(
-            &checks::SNP_CHAIN_ROOT,
-            root.as_ref().zip(authority),
-            |(root, authority)| bindings::root(root, authority, &self.anchors.shown()),
-        );
+        let issuer = authority.as_deref();
+        present(&mut case, &checks::SNP_CHAIN_PRESENT, issuer);
+        let root = issuer.map(|authority| given.root(authority, &self.anchors));
+        case.check_with(&checks::SNP_CHAIN_ROOT, root.as_ref().zip(issuer), |(root, authority)| {
+            bindings::root(root, authority, &self.anchors.shown())
+        });
         let anchor = match &root {
             Some(Root::Anchored(anchor)) => Some(anchor),
             _ => None,
         };
-        let chain = authority.zip(anchor.map(|anchor| &*anchor.root));
+        let chain = issuer.zip(anchor.map(|anchor| &*anchor.root));
         let generation = anchor.map(|anchor| anchor.generation);
         case.check_with(&checks::SNP_CHAIN_CONSTRAINTS, chain, |(ask, ark)| {
             bindings::constraints(ask, ark)
@@ -194,6 +192,8 @@ impl Known {
             .chain(links.into_iter().flatten().map(|link| link.validity));
         let claims = SnpClaims {
             generation,
+            chain: chain_claims(vek, authority.as_ref(), root.as_ref()),
+            lists: crls.iter().map(|crl| dated(crl)).collect(),
             vek: vek.zip(extensions).and_then(|(vek, e)| vek_claims(report, vek, e, generation)),
             validity: windows.fold(Window::ALWAYS, |all, window| all.intersect(&window)),
             revocation: if crls.is_empty() { Revocation::NotGiven } else { Revocation::Checked },
@@ -315,6 +315,24 @@ fn report_signature(report: &[u8], vek: &Certificate) -> Checked {
         Ok(()) => Ok(format!("by {}", vek.subject.shown())),
         Err(_) => Err(failed(ReportError::Signature)),
     }
+}
+
+fn chain_claims(
+    vek: Option<&Vek>,
+    authority: Option<&Arc<Certificate>>,
+    root: Option<&Root>,
+) -> Vec<Arc<Certificate>> {
+    let root = root.and_then(|root| match root {
+        Root::Anchored(anchor) => Some(&anchor.root),
+        Root::NotPinned(root) => Some(root),
+        Root::Unknown => None,
+    });
+    [vek.map(|vek| &vek.certificate), authority, root].into_iter().flatten().cloned().collect()
+}
+
+fn dated(crl: &Crl) -> Dated {
+    let name = format!("revocation list of {}", crl.issuer.shown());
+    Dated { name, validity: crl.validity }
 }
 
 fn vek_claims(

@@ -207,6 +207,9 @@ impl Known {
         let claims = TdxClaims {
             pck,
             tcb,
+            chain: platform.certificates(),
+            signers: statements.signer_certificates(),
+            documents: parts.dated(),
             at: now,
             event_log: None,
             validity: parts.validity(),

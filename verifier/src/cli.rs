@@ -3,10 +3,13 @@
 mod bulletin;
 mod bundle;
 mod check;
+mod ear;
 mod explain;
 mod files;
+mod man;
 mod measure;
 mod policy;
+mod schema;
 mod values;
 
 use std::process::ExitCode;
@@ -41,7 +44,8 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check evidence from a file.
-    Check(check::Arguments),
+    #[command(after_help = check::AFTER_HELP)]
+    Check(Box<check::Arguments>),
     /// Write, check, compare and try policies.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -55,7 +59,17 @@ enum Command {
     Explain(explain::Arguments),
     /// Compute what a guest measures to, for a policy.
     Measure(measure::Arguments),
+    /// Print the JSON Schema (2020-12) of what `check --json` writes.
+    #[command(after_help = "Examples:
+  sealroom-verifier schema > verdict-1.json")]
+    Schema,
+    /// Write the manual pages to a folder.
+    #[command(hide = true)]
+    Man(man::Arguments),
     /// Print completions for a shell.
+    #[command(after_help = "Examples:
+  sealroom-verifier completions bash > /etc/bash_completion.d/sealroom-verifier
+  sealroom-verifier completions zsh > ~/.zfunc/_sealroom-verifier")]
     Completions {
         /// The shell.
         shell: Shell,
@@ -93,6 +107,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Bulletin(command) => bulletin::run(&command),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
+        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
+        Command::Schema => schema::run(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();
             clap_complete::generate(

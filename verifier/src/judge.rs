@@ -70,10 +70,10 @@ impl Accepted {
         &self.verdict
     }
 
-    /// The last second in which this holds: statement, certificates and revocation lists.
+    /// The last second in which this holds.
     #[must_use]
-    pub const fn valid_until(&self) -> UnixTime {
-        self.claims.validity.until
+    pub fn valid_until(&self) -> UnixTime {
+        self.verdict.valid_until()
     }
 }
 

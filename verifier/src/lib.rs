@@ -3,11 +3,38 @@
 //! [`judge`] is the whole of it for a live node: bytes, context, trust and time go in; out comes
 //! [`Accepted`], the only thing to which a prompt may be sealed, or a [`Verdict`] that says why not.
 //! [`check`] is the auditor's door: evidence of any kind from a file.
+//!
+//! ```
+//! use sealroom_attestation::{UnixTime, endorsements::{Anchors, Endorsements}};
+//! use sealroom_verifier::{Decision, Evidence, Input, Mode, Policy, Trust, check};
+//! # let forged = sealroom_forge::Fake::snp([1; 32]).measurement([7; 48]).sign();
+//! # let (report, vcek, chain, list) = (forged.report, forged.vek, [forged.authority, forged.root], forged.crl);
+//! # let policy_file = format!(
+//! #     "version = 1\nfreshness = \"none\"\n[snp.measurements]\n\"image 1\" = \"{}\"", "07".repeat(48));
+//!
+//! let policy = Policy::from_toml(&policy_file)?;
+//! let mut endorsements = Endorsements::default();
+//! for file in [&vcek, &chain[0], &chain[1], &list] {
+//!     endorsements.add_file(file)?;
+//! }
+//! let anchors = Anchors::production(); // AMD's, Intel's and NVIDIA's roots
+//! # let anchors = anchors.danger_accept_simulated(forged.root_sha256);
+//! let trust = Trust::new(policy, &endorsements, &anchors);
+//! let evidence = Evidence::from_file(&report)?;
+//! let at = UnixTime::from_rfc3339("2026-06-01T00:00:00Z").ok_or("a time")?;
+//! let verdict = check(&Input { evidence, nonce: None, mode: Mode::Policy, at }, &trust);
+//! match verdict.decision {
+//!     Decision::Accepted => assert!(verdict.decisive().is_none()),
+//!     Decision::Refused | Decision::Undecided => panic!("{:?}", verdict.decisive()),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod appraise;
 pub mod bundle;
 mod check;
 pub mod cli;
+pub mod ear;
 pub mod explain;
 mod judge;
 pub mod measure;

@@ -2,9 +2,13 @@
 
 mod gpu;
 mod hardware;
+mod html;
 mod json;
+mod provenance;
 mod table;
+mod visible;
 
-pub use json::{SCHEMA, VerdictReport};
-pub(crate) use table::visible;
+pub use html::html;
+pub use json::{JSON_SCHEMA, SCHEMA, VerdictReport};
 pub use table::{summary, table};
+pub(crate) use visible::visible;

@@ -135,6 +135,22 @@ impl Verdict {
         }
     }
 
+    /// The last second in which this holds: of statement, certificates, revocation lists and used exceptions, whichever
+    /// ends first.
+    #[must_use]
+    pub fn valid_until(&self) -> UnixTime {
+        let evidence =
+            self.claims.as_ref().map_or(UnixTime(u64::MAX), |claims| claims.validity().until);
+        let used = self.exceptions.iter().filter(|one| self.state(one) == "used");
+        used.map(|one| one.until).fold(evidence, UnixTime::min)
+    }
+
+    /// True where the policy's owner let something pass that its rules refuse.
+    #[must_use]
+    pub fn excepted(&self) -> bool {
+        self.ledger.findings().iter().any(|row| row.outcome == Outcome::Excepted)
+    }
+
     /// `used` where some row is let pass by this exception, `ended` after its date, else `unused`.
     #[must_use]
     pub fn state(&self, exception: &DangerException) -> &'static str {

@@ -223,3 +223,70 @@ fn a_file_that_is_no_evidence_is_named_with_what_was_expected() {
     let text = String::from_utf8(output.stderr).expect("UTF-8");
     assert!(text.contains("neither an evidence bundle nor an SEV-SNP report"), "{text}");
 }
+
+#[test]
+fn a_page_goes_to_a_file_beside_the_json_or_to_standard_output_alone() {
+    let page = Path::new(env!("CARGO_TARGET_TMPDIR")).join("verdict.html");
+    let path = page.to_string_lossy();
+    let at = ["--at", "2026-06-01T00:00:00Z", "--crypto-only"];
+    let both = genoa(&[&at[..], &["--json", "--html", &path]].concat());
+    assert_eq!(both.status.code(), Some(2));
+    let verdict: Value = serde_json::from_slice(&both.stdout).expect("JSON");
+    assert_eq!(verdict["at"], "2026-06-01T00:00:00Z");
+    let file = fs::read(&page).expect("the page");
+    let alone = genoa(&[&at[..], &["--html", "-"]].concat());
+    assert_eq!((alone.status.code(), alone.stdout), (Some(2), file));
+    let mixed = genoa(&[&at[..], &["--json", "--html", "-"]].concat());
+    assert_eq!((mixed.status.code(), mixed.stdout), (Some(3), Vec::new()));
+}
+
+/// An Ed25519 key as OpenSSL writes it: PKCS #8 without the public key.
+fn signing_key(name: &str, pem: bool) -> String {
+    let der = [&hex::decode("302e020100300506032b657004220420").expect("digits")[..], &[5; 32]];
+    let der = der.concat();
+    let text = sealroom_attestation::x509::canonical("PRIVATE KEY", [&der[..]]);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, if pem { text.into_bytes() } else { der }).expect("a file");
+    path.to_string_lossy().into_owned()
+}
+
+#[test]
+fn an_attestation_result_is_signed_with_the_callers_key() {
+    use ring::signature::{Ed25519KeyPair, KeyPair};
+    use sealroom_attestation::{UnixTime, digests::Nonce};
+    use sealroom_verifier::ear::{Expected, Status, verify};
+
+    let key = Ed25519KeyPair::from_seed_unchecked(&[5; 32]).expect("a key");
+    let public_key = key.public_key().as_ref().try_into().expect("32 bytes");
+    let nonce = "11".repeat(32);
+    let at = ["--at", "2026-06-01T00:00:00Z", "--crypto-only"];
+    let ear = |more: &[&str]| genoa(&[&at[..], &["--ear", "-"], more].concat());
+    for pem in [false, true] {
+        let key = signing_key(if pem { "key.pem" } else { "key.der" }, pem);
+        let output = ear(&["--ear-key", &key, "--ear-nonce", &nonce]);
+        assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        let expected = Expected { nonce: Nonce([0x11; 32]), audience: None };
+        let now = UnixTime::from_rfc3339("2026-06-01T00:05:00Z").expect("a time");
+        let result = verify(&output.stdout, &public_key, &expected, now).expect("a result");
+        assert_eq!(result.status(), Status::None);
+    }
+    let key = signing_key("again.der", false);
+    let usage = |more: &[&str], words: &str| {
+        let output = ear(more);
+        assert_eq!((output.status.code(), output.stdout), (Some(3), Vec::new()), "{words}");
+        let text = String::from_utf8(output.stderr).expect("UTF-8");
+        assert!(text.contains(words), "{text}");
+    };
+    usage(&["--ear-nonce", &nonce], "--ear-key");
+    usage(&["--ear-key", &key], "give --ear-nonce or --nonce");
+    usage(&["--ear-key", &key, "--ear-nonce", &nonce, "--json"], "standard output");
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    usage(&["--ear-key", own, "--ear-nonce", &nonce], "is no Ed25519 key in PKCS #8");
+}
+
+#[test]
+fn the_schema_is_printed_as_it_is_published() {
+    let output = verifier(&["schema".to_owned()]);
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/verdict-1.json");
+    assert_eq!((output.status.code(), output.stdout), (Some(0), fs::read(file).expect("the file")));
+}

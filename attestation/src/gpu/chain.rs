@@ -1,5 +1,7 @@
 //! The certificates that a driver returns beside a report: PEM, five of them, the device's own first.
 
+use std::sync::Arc;
+
 use crate::x509::{self, Certificate};
 
 use super::error::ChainError;
@@ -91,6 +93,12 @@ impl Chain {
     /// From the leaf up to the root that is trusted.
     pub(super) const fn links(&self) -> [&Certificate; CHAIN] {
         [&self.leaf, &self.identity, &self.provisioner, &self.family, &self.root]
+    }
+
+    /// The same, for the claims.
+    pub(super) fn into_links(self) -> Vec<Arc<Certificate>> {
+        let Self { leaf, identity, provisioner, family, root } = self;
+        [leaf, identity, provisioner, family, root].into_iter().map(Arc::new).collect()
     }
 
     /// Each certificate beside the one above it, from the root down.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::time::{UnixTime, Window};
 use crate::transcript::Transcript;
+use crate::x509::Certificate;
 
 use super::compare::Compared;
 use super::endorsed::Endorsed;
@@ -24,6 +25,9 @@ pub struct GpuClaims {
     pub report: Report,
     /// Who the device is. Always there in verified claims; in a refusal only when its certificates were readable.
     pub identity: Option<Identity>,
+    /// From the attestation key's certificate up to the root, where they were readable. Of a refusal any of them may be
+    /// anybody's.
+    pub chain: Vec<Arc<Certificate>>,
     /// Whether anybody compared the nonce.
     pub challenge: Challenge,
     /// The RIMs that it was compared with, of those that were given.

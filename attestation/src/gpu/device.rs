@@ -196,6 +196,7 @@ impl Device {
             compared,
             endorsed: Arc::clone(endorsed),
             report: self.report,
+            chain: self.chain.map(Chain::into_links).unwrap_or_default(),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! What genuine evidence of SEV-SNP says.
 
+use std::sync::Arc;
+
+use crate::claims::Dated;
 use crate::time::Window;
 use crate::transcript::Transcript;
+use crate::x509::Certificate;
 
 use super::report::{Report, SIGNED_LENGTH};
 use super::tcb::{Generation, Tcb};
@@ -20,6 +24,10 @@ pub struct SnpClaims {
     pub generation: Option<Generation>,
     /// The key that signed. Always there in verified claims; in a refusal only when its certificate was readable.
     pub vek: Option<VekClaims>,
+    /// From the key's certificate up to the root, as far as they were found. Of a refusal any of them may be anybody's.
+    pub chain: Vec<Arc<Certificate>>,
+    /// The revocation lists.
+    pub lists: Vec<Dated>,
     /// When all of it counts: the certificates' windows and the revocation lists' together.
     pub validity: Window,
     /// Whether revocation lists were there.

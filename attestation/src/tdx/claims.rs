@@ -1,7 +1,11 @@
 //! What genuine evidence of TDX or SGX says.
 
+use std::sync::Arc;
+
+use crate::claims::Dated;
 use crate::time::{UnixTime, Window};
 use crate::transcript::Transcript;
+use crate::x509::Certificate;
 
 use super::event_log::EventLog;
 use super::pck::PckExtensions;
@@ -19,6 +23,13 @@ pub struct TdxClaims {
     pub quote: Quote,
     /// The platform. Always there in verified claims; in a refusal only when its certificate was readable.
     pub pck: Option<PckClaims>,
+    /// From the platform's certificate up to the root, as far as they were found. Of a refusal any of them may be
+    /// anybody's.
+    pub chain: Vec<Arc<Certificate>>,
+    /// Who signed Intel's documents; the root stands above each.
+    pub signers: Vec<Arc<Certificate>>,
+    /// The revocation lists and Intel's documents.
+    pub documents: Vec<Dated>,
     /// The platform's level. Always there in verified claims; in a refusal only when every part has one.
     pub tcb: Option<TcbClaims>,
     /// The time at which it was verified.

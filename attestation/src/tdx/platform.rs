@@ -1,5 +1,7 @@
 //! The platform's certificate and its chain, to a root that is pinned.
 
+use std::sync::Arc;
+
 use crate::checks;
 use crate::time::UnixTime;
 use crate::x509::Certificate;
@@ -64,6 +66,17 @@ impl Platform {
 
     pub(super) fn links(&self) -> Option<Links<'_>> {
         Some([self.chain.leaf.as_deref()?, self.chain.authority.as_deref()?, self.root()?])
+    }
+
+    /// From the platform's certificate up, trusted or not, as far as they were found.
+    pub(super) fn certificates(&self) -> Vec<Arc<Certificate>> {
+        let Chain { leaf, authority, root } = &self.chain;
+        let root = match root {
+            Root::Anchored(anchor) => Some(&anchor.root),
+            Root::NotPinned(root) => Some(root),
+            Root::Unknown | Root::Missing => None,
+        };
+        [leaf.as_ref(), authority.as_ref(), root].into_iter().flatten().cloned().collect()
     }
 
     pub(super) fn pck(&self) -> Option<&PckExtensions> {

@@ -1,6 +1,7 @@
 //! The last step: every signature is checked, and what was verified together has one window.
 
 use crate::checks::{self, Check};
+use crate::claims::Dated;
 use crate::time::{UnixTime, Window};
 use crate::x509::{Certificate, Crl, Signatures};
 
@@ -114,6 +115,19 @@ impl SignedParts<'_> {
             )),
         };
         case.check(check, result)
+    }
+
+    /// The lists and documents, each with its own window.
+    pub(super) fn dated(&self) -> Vec<Dated> {
+        let crls = self.lists.root.iter().chain(&self.lists.pck).map(|crl| {
+            let name = format!("revocation list of {}", crl.issuer.shown());
+            Dated { name, validity: crl.validity }
+        });
+        let document = |name: &str, validity| Dated { name: name.to_owned(), validity };
+        let info = self.statements.tcb_info.map(|one| document("TCB info", one.value.window()));
+        let identity = self.statements.qe_identity;
+        let identity = identity.map(|one| document("QE identity", one.value.window()));
+        crls.chain(info).chain(identity).collect()
     }
 
     /// When all of it counts together.

@@ -84,6 +84,14 @@ impl<'g> Statements<'g> {
         }
     }
 
+    /// The signers' certificates, each once, for the claims.
+    pub(super) fn signer_certificates(&self) -> Vec<Arc<Certificate>> {
+        let both = [self.tcb_signer.as_ref(), self.qe_signer.as_ref()];
+        let mut signers: Vec<_> = both.into_iter().flatten().cloned().collect();
+        signers.dedup();
+        signers
+    }
+
     /// The signers, each once.
     pub(super) fn signers(&self) -> Vec<&Certificate> {
         let both = [self.tcb_signer.as_deref(), self.qe_signer.as_deref()];

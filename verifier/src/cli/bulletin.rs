@@ -2,11 +2,11 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::files::{load_policy, read, text};
+use super::files::{load_policy, signing_key, text};
 use crate::policy::Bulletin;
 
 /// What to do with a bulletin.
@@ -40,8 +40,7 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
     let mut out = anstream::stdout();
     match command {
         Command::Sign { file, key } => {
-            let pair = signing_key(&read(key)?)
-                .with_context(|| format!("reading the key {}", key.display()))?;
+            let pair = signing_key(key)?;
             let public = public(&pair)?;
             let sign = |message: &[u8]| {
                 pair.sign(message).as_ref().try_into().expect("Ed25519 signs with 64 bytes")
@@ -65,20 +64,4 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
 fn public(pair: &Ed25519KeyPair) -> Result<[u8; 32]> {
     let public = pair.public_key().as_ref().try_into();
     public.context("the public key is not 32 bytes")
-}
-
-/// An Ed25519 key as other tools write it.
-pub(super) fn signing_key(file: &[u8]) -> Result<Ed25519KeyPair> {
-    let pem = std::str::from_utf8(file).ok().filter(|text| text.contains("-----BEGIN"));
-    let der = match pem {
-        Some(text) => {
-            let mut blocks = sealroom_attestation::x509::blocks(text)?;
-            let place = blocks.iter().position(|block| block.label == "PRIVATE KEY");
-            let place = place.context("no block is a PRIVATE KEY (PKCS #8)")?;
-            blocks.swap_remove(place).der
-        }
-        None => file.to_vec(),
-    };
-    Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der)
-        .map_err(|error| anyhow!("not a key of Ed25519 in PKCS #8: {error}"))
 }

@@ -7,14 +7,11 @@ use clap::Subcommand;
 use sealroom_attestation::cbor::Item as _;
 
 use super::{
-    check::{Arguments as Asked, exit},
+    check::{Asked, exit, print},
     files::read_up_to,
     values::digest,
 };
-use crate::{
-    bundle::{AuditBundle, BundleError, json},
-    report::table,
-};
+use crate::bundle::{AuditBundle, BundleError};
 
 /// What to do with an audit bundle.
 #[derive(Debug, Subcommand)]
@@ -38,6 +35,9 @@ pub(super) struct Make {
     /// Where the bundle is written. A file that is there is not replaced.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Print JSON, schema 1.
+    #[arg(long)]
+    json: bool,
 }
 
 /// A bundle.
@@ -74,7 +74,7 @@ fn make(arguments: &Make) -> Result<ExitCode> {
     let mut file =
         fs::File::create_new(path).with_context(|| format!("creating {}", path.display()))?;
     file.write_all(&bytes).with_context(|| format!("writing {}", path.display()))?;
-    arguments.asked.print(&verdict)?;
+    print(&verdict, arguments.json)?;
     Ok(exit(&verdict, mode))
 }
 
@@ -95,11 +95,6 @@ fn verify(arguments: &Verify) -> Result<ExitCode> {
         }
         replayed => replayed?,
     };
-    let mut out = std::io::stdout().lock();
-    if arguments.json {
-        out.write_all(&json(&verdict))?;
-    } else {
-        write!(anstream::stdout(), "{}", table(&verdict))?;
-    }
+    print(&verdict, arguments.json)?;
     Ok(exit(&verdict, bundle.question.mode))
 }

@@ -3,21 +3,50 @@
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
-use sealroom_attestation::{UnixTime, digests::Nonce};
+use sealroom_attestation::{UnixTime, digests::Nonce, transcript::sha256};
 
 use super::{
-    files::{endorsement_files, load_policy, read, text},
+    ear,
+    files::{endorsement_files, is_stdout, load_policy, read, text, write_output},
     values::{digest, nonce, now, rfc3339},
 };
 use crate::{
     bundle::{AuditBundle, Question, json},
     check::{Evidence, Mode},
-    report::table,
+    report::{self, table},
     verdict::{Crypto, Decision, Verdict},
 };
 
+pub(super) const AFTER_HELP: &str =
+    "Exit codes: 0 accepted, 1 refused, 2 could not decide, 3 usage.
+
+Examples:
+  sealroom-verifier check report.bin --with vcek.der --with genoa_chain.pem
+  sealroom-verifier check quote.bin --with collateral.json --policy policy.toml --html verdict.html
+  sealroom-verifier check gpu.hex --with chain.pem --with driver_rim.xml --with vbios_rim.xml --nonce 00112233...
+  sealroom-verifier check bundle.cbor --policy policy.toml --at 2026-06-01T00:00:00Z --json
+  sealroom-verifier check bundle.cbor --policy policy.toml --nonce 00112233... --ear result.jwt --ear-key key.pem";
+
+/// A question, and what the answer is written to.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
 pub(super) struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// Print JSON, schema 1.
+    #[arg(long)]
+    json: bool,
+    /// Also write a page for people that loads nothing; `-` is standard output, instead of the text.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    #[command(flatten)]
+    ear: ear::Arguments,
+}
+
+/// Evidence, and what it is held against.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Asked {
     /// An evidence bundle, an SEV-SNP report or a GPU's report as binary or hexadecimal text, or a TDX quote.
     file: PathBuf,
     /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER; TCB info, QE identity and
@@ -39,9 +68,6 @@ pub(super) struct Arguments {
     /// Answer one question: is this genuinely the vendor's? Exit 0 genuine, 1 not, 2 undecided.
     #[arg(long)]
     crypto_only: bool,
-    /// Print JSON, schema 1.
-    #[arg(long)]
-    json: bool,
     /// Trust one simulated root, by the SHA-256 of its certificate; again for a second one, as of a CPU and a GPU. Every
     /// output says SIMULATED.
     #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
@@ -50,13 +76,38 @@ pub(super) struct Arguments {
 
 /// Answers one question and prints the verdict.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let question = arguments.question()?;
+    let html = arguments.html.as_deref();
+    let taken = [arguments.json, html.is_some_and(is_stdout), arguments.ear.to_stdout()];
+    if taken.into_iter().filter(|output| *output).count() > 1 {
+        bail!("two outputs cannot both be written to standard output: give one of them a file");
+    }
+    let signer = arguments.ear.signer(arguments.asked.nonce)?;
+    let question = arguments.asked.question()?;
     let verdict = question.answer()?;
-    arguments.print(&verdict)?;
+    if let Some(signer) = &signer {
+        let policy = question.policy.as_ref().map(|text| sha256(text.as_bytes()));
+        signer.write(&verdict, policy)?;
+    }
+    if let Some(path) = html {
+        write_output(path, report::html(&verdict).as_bytes())?;
+    }
+    if !taken.contains(&true) || arguments.json {
+        print(&verdict, arguments.json)?;
+    }
     Ok(exit(&verdict, question.mode))
 }
 
-impl Arguments {
+/// Prints a verdict as text or JSON.
+pub(super) fn print(verdict: &Verdict, as_json: bool) -> Result<()> {
+    if as_json {
+        std::io::stdout().lock().write_all(&json(verdict))?;
+    } else {
+        write!(anstream::stdout(), "{}", table(verdict))?;
+    }
+    Ok(())
+}
+
+impl Asked {
     /// The question, with every file that it needs.
     pub(super) fn question(&self) -> Result<Question> {
         let evidence = read(&self.file)?;
@@ -83,16 +134,6 @@ impl Arguments {
             at: self.at.map_or_else(now, Ok)?,
             simulated_roots: self.danger_accept_simulated.iter().copied().collect(),
         })
-    }
-
-    /// Prints a verdict as it is asked for.
-    pub(super) fn print(&self, verdict: &Verdict) -> Result<()> {
-        if self.json {
-            std::io::stdout().lock().write_all(&json(verdict))?;
-        } else {
-            write!(anstream::stdout(), "{}", table(verdict))?;
-        }
-        Ok(())
     }
 }
 

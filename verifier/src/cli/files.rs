@@ -2,12 +2,14 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result, bail};
-use sealroom_attestation::endorsements::Endorsements;
+use ring::signature::Ed25519KeyPair;
+use sealroom_attestation::{endorsements::Endorsements, x509};
+use zeroize::Zeroizing;
 
 use crate::policy::Policy;
 
@@ -96,4 +98,37 @@ pub(super) fn read_up_to(path: &Path, largest: u64) -> Result<Vec<u8>> {
         bail!("{} has more than the {largest} bytes that are read", path.display());
     }
     Ok(bytes)
+}
+
+/// True where `-` stands for a file's name.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// Writes one output as a whole, to a file or to standard output.
+pub(super) fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
+    if is_stdout(path) {
+        return std::io::stdout().lock().write_all(bytes).context("writing to standard output");
+    }
+    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+/// The label of a private key in PEM (RFC 7468, section 10).
+const LABEL: &str = "PRIVATE KEY";
+
+/// A key of Ed25519 in PKCS #8, DER or PEM. Messages name the file and never what is in it.
+pub(super) fn signing_key(path: &Path) -> Result<Ed25519KeyPair> {
+    let file = Zeroizing::new(read(path)?);
+    let text = std::str::from_utf8(&file).ok().filter(|text| text.contains("-----BEGIN"));
+    let der = match text.map(x509::blocks) {
+        None => file,
+        Some(Ok(blocks)) => match <[x509::PemBlock; 1]>::try_from(blocks) {
+            Ok([block]) if block.label == LABEL => Zeroizing::new(block.der),
+            _ => bail!("{} is not one block of PEM under {LABEL:?}", path.display()),
+        },
+        Some(Err(_)) => bail!("{} is broken PEM", path.display()),
+    };
+    // OpenSSL leaves the public key out; ring computes it.
+    let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
+    key.ok().with_context(|| format!("{} is no Ed25519 key in PKCS #8", path.display()))
 }

@@ -55,6 +55,8 @@ pub(super) enum Command {
   sealroom-verifier policy dry-run bulletin.toml fleet/ --policy policy.toml --with endorsements/")]
     DryRun(DryRun),
     /// Print the policy page: every key, in Markdown.
+    #[command(after_help = "Examples:
+  sealroom-verifier policy reference | less")]
     Reference,
 }
 

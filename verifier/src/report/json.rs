@@ -15,6 +15,9 @@ use crate::verdict::{Claims, Verdict};
 /// The version of the schema. It changes when a field changes its meaning or goes away.
 pub const SCHEMA: u32 = 1;
 
+/// The JSON Schema (2020-12) of [`VerdictReport`].
+pub const JSON_SCHEMA: &str = include_str!("../../schema/verdict-1.json");
+
 /// A verdict as programs read it.
 #[derive(Debug, Serialize)]
 pub struct VerdictReport<'a> {

@@ -8,6 +8,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use sealroom_attestation::claims::{Finding, Outcome};
 
+use super::visible::visible;
 use crate::verdict::{Crypto, Decision, Verdict};
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -137,18 +138,6 @@ fn shortened(text: &str) -> String {
         start.push('…');
     }
     start
-}
-
-/// Names in evidence are their author's: one that moves the cursor or turns the line round must not reach a terminal.
-pub(crate) fn visible(character: char) -> char {
-    match character {
-        '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' => '\u{fffd}',
-        hidden if hidden.is_control() => '\u{fffd}',
-        other => other,
-    }
 }
 
 fn conclusion(verdict: &Verdict, out: &mut String) -> fmt::Result {

@@ -1,0 +1,6 @@
+//! What is written about verdicts: pages, JSON and its schema, attestation results.
+
+mod ear;
+mod html;
+mod scene;
+mod schema;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::{
     cbor::{CborError, Item, Source, Writer},
+    checks::{self, Check},
     digests::Nonce,
 };
 
@@ -97,6 +98,19 @@ impl Problem {
     #[must_use]
     pub fn body(self) -> String {
         format!(r#"{{"type":"{}","status":{}}}"#, self.uri(), self.status())
+    }
+
+    /// The check that failed where a node says this.
+    #[must_use]
+    pub const fn check(self) -> &'static Check {
+        match self {
+            Self::OhttpKey => &checks::SEAL_KEY,
+            Self::BadFrame => &checks::SEAL_FRAME,
+            Self::Replayed => &checks::SEAL_REPLAYED,
+            Self::TooLarge => &checks::HTTP_TOO_LARGE,
+            Self::Overload => &checks::HTTP_OVERLOAD,
+            Self::NotReady => &checks::HTTP_NOT_READY,
+        }
     }
 
     /// Recognises a body that [`Problem::body`] made; `None` for everything else.

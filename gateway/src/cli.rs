@@ -6,10 +6,9 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result, bail};
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use sealroom_attestation::endorsements::Anchors;
 use sealroom_verifier::{
     Decision, Trust,
-    cli::{digest, load_endorsements, load_policy},
+    cli::{Vendors, load_policy},
     report::{summary, table},
 };
 use tokio::net::TcpListener;
@@ -71,10 +70,11 @@ struct ConnectArguments {
     /// The policy. It must pin at least one measurement.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Endorsements, recognised by content: certificates and revocation lists, TDX collateral, a GPU's RIMs and OCSP
-    /// responses. Of a folder, every file.
-    #[arg(long = "with", value_name = "PATH")]
-    with: Vec<PathBuf>,
+    /// A signed bulletin of a publisher whom the policy names: floors and deny lists; again for a second one.
+    #[arg(long, value_name = "FILE")]
+    bulletin: Vec<PathBuf>,
+    #[command(flatten)]
+    vendors: Vendors,
     /// Where to listen: 127.0.0.1 or ::1 and a port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = listen)]
     listen: SocketAddr,
@@ -84,10 +84,6 @@ struct ConnectArguments {
     /// The origin of a web page that may call, as https://HOST[:PORT].
     #[arg(long, value_name = "ORIGIN")]
     origin: Vec<Origin>,
-    /// Trust one simulated root, by the SHA-256 of its certificate; again for a second one, as of a CPU and a GPU. Every
-    /// output says SIMULATED.
-    #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
-    danger_accept_simulated: Vec<[u8; 32]>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -181,17 +177,12 @@ fn trust(arguments: &ConnectArguments) -> Result<Trust> {
             arguments.policy.display()
         );
     }
-    let endorsements = load_endorsements(&arguments.with)?;
-    let mut anchors = Anchors::production();
-    if !arguments.danger_accept_simulated.is_empty() {
+    if !arguments.vendors.danger_accept_simulated.is_empty() {
         anstream::eprintln!(
             "{RED}SIMULATED{RED:#}: a test root is accepted as hardware. This proves nothing about a machine."
         );
     }
-    for root in &arguments.danger_accept_simulated {
-        anchors = anchors.danger_accept_simulated(*root);
-    }
-    Ok(Trust::new(policy, &endorsements, &anchors))
+    arguments.vendors.trust(policy, &arguments.bulletin)
 }
 
 fn load_token(path: &std::path::Path) -> Result<Token> {

@@ -5,8 +5,6 @@
 //! with evidence of its own. See the wire specification, sections 6 to 8.
 
 mod answer;
-mod carrier;
-mod challenge;
 mod error;
 mod lifetime;
 mod outer;
@@ -14,8 +12,6 @@ mod party;
 mod receipt;
 mod release;
 mod request;
-mod target;
-mod tls_stream;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,18 +22,16 @@ use sealroom_attestation::{
     node::{Context, Freshness},
     seal::KeyConfig,
 };
-use sealroom_verifier::{Accepted, judge};
+use sealroom_verifier::{Accepted, contact::Contact, judge};
 
 pub use answer::Answer;
 pub use error::{ExchangeError, SessionError};
 pub use outer::RawAnswer;
 pub use party::RelyingParty;
 pub use request::{InnerRequest, RequestId, SealedRequest};
-pub use target::{Target, TargetError};
+pub use sealroom_verifier::contact::{Target, TargetError};
 
 use crate::clock::Moment;
-use carrier::Carrier;
-use challenge::challenge;
 use lifetime::Lifetime;
 
 /// A node that was verified and accepted on one connection. Clones share the connection.
@@ -47,7 +41,7 @@ pub struct Session {
 }
 
 struct Inner {
-    carrier: Arc<Carrier>,
+    contact: Arc<Contact>,
     party: RelyingParty,
     accepted: Accepted,
     key: KeyConfig,
@@ -62,14 +56,14 @@ impl Session {
     /// # Errors
     /// [`SessionError`] for everything but an accepted verdict.
     pub async fn open(target: &Target, party: &RelyingParty) -> Result<Self, SessionError> {
-        let carrier = Arc::new(Carrier::connect(target).await?);
+        let contact = Arc::new(Contact::dial(target).await?);
         if party.may_know_the_node() {
-            let session = Self::verify(&carrier, party, Proof::Key).await?;
+            let session = Self::verify(&contact, party, Proof::Key).await?;
             if let Some(session) = session {
                 return Ok(session);
             }
         }
-        Self::hardware(&carrier, party).await
+        Self::hardware(&contact, party).await
     }
 
     /// A new session under a new nonce on the same connection. This one stays as it is.
@@ -77,36 +71,38 @@ impl Session {
     /// # Errors
     /// As [`Session::open`].
     pub async fn renew(&self) -> Result<Self, SessionError> {
-        Self::hardware(&self.inner.carrier, &self.inner.party).await
+        Self::hardware(&self.inner.contact, &self.inner.party).await
     }
 
-    async fn hardware(carrier: &Arc<Carrier>, party: &RelyingParty) -> Result<Self, SessionError> {
+    async fn hardware(contact: &Arc<Contact>, party: &RelyingParty) -> Result<Self, SessionError> {
         let proof = party.strongest_proof();
-        let session = Self::verify(carrier, party, proof).await?;
+        let session = Self::verify(contact, party, proof).await?;
         Ok(session.expect("a proof as strong as the policy asks for needs no earlier contact"))
     }
 
     /// One challenge and its verdict. `None` when a key-fresh node has no hardware-fresh contact to stand on.
     async fn verify(
-        carrier: &Arc<Carrier>,
+        contact: &Arc<Contact>,
         party: &RelyingParty,
         proof: Proof,
     ) -> Result<Option<Self>, SessionError> {
-        let shown = challenge(carrier, proof, party.clock(), party.random()).await?;
+        // Read before the nonce is drawn: no session counts as younger than it is.
+        let sent = Moment::now(party.clock());
+        let shown = contact.challenge(proof, party.random()).await?;
         let trust = party.trust(proof);
         let context = Context::Session(&shown.session);
         let accepted = judge(&shown.bundle, context, trust, party.clock().wall())
             .map_err(SessionError::Refused)?;
         let boot_id = accepted.claims().boot_id;
         let stands_on = match accepted.claims().freshness {
-            Freshness::Hardware => Some(party.remember(boot_id, shown.sent)),
-            Freshness::Cached | Freshness::Key => party.stands_on(boot_id, shown.sent),
+            Freshness::Hardware => Some(party.remember(boot_id, sent)),
+            Freshness::Cached | Freshness::Key => party.stands_on(boot_id, sent),
         };
         let Some(stands_on) = stands_on else { return Ok(None) };
         let key = KeyConfig::select(&accepted.claims().kem_keys, party.allowed())?;
-        let lifetime = Lifetime::new(shown.sent, stands_on, accepted.valid_until());
-        let (carrier, party) = (carrier.clone(), party.clone());
-        let inner = Inner { carrier, party, accepted, key, nonce_sent: shown.sent, lifetime };
+        let lifetime = Lifetime::new(sent, stands_on, accepted.valid_until());
+        let (contact, party) = (contact.clone(), party.clone());
+        let inner = Inner { contact, party, accepted, key, nonce_sent: sent, lifetime };
         Ok(Some(Self { inner: Arc::new(inner) }))
     }
 
@@ -143,12 +139,12 @@ impl Session {
     /// Whether the connection ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.inner.carrier.is_closed()
+        self.inner.contact.is_closed()
     }
 
     /// Waits until the connection ends.
     pub async fn closed(&self) {
-        self.inner.carrier.closed().await;
+        self.inner.contact.closed().await;
     }
 
     /// Whether both are the same verdict on the same connection.
@@ -195,7 +191,7 @@ impl Session {
     /// # Errors
     /// [`ExchangeError::Problem`] names what the node says; a sealed answer comes back unopened.
     pub async fn send_raw(&self, encapsulated: Bytes) -> Result<RawAnswer, ExchangeError> {
-        let response = outer::post(&self.inner.carrier, encapsulated).await?;
+        let response = outer::post(&self.inner.contact, encapsulated).await?;
         RawAnswer::read(response).await
     }
 

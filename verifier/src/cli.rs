@@ -6,11 +6,14 @@ mod check;
 mod ear;
 mod explain;
 mod files;
+mod inspect;
 mod man;
 mod measure;
+mod output;
 mod policy;
 mod schema;
 mod values;
+mod vendors;
 
 use std::process::ExitCode;
 
@@ -18,8 +21,8 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use files::{load_endorsements, load_policy};
-pub use values::digest;
+pub use files::load_policy;
+pub use vendors::Vendors;
 
 /// Exit code for a question that could not be asked.
 const USAGE: u8 = 3;
@@ -46,6 +49,8 @@ enum Command {
     /// Check evidence from a file.
     #[command(after_help = check::AFTER_HELP)]
     Check(Box<check::Arguments>),
+    /// Ask a live node for evidence, and check it.
+    Inspect(Box<inspect::Arguments>),
     /// Write, check, compare and try policies.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -102,6 +107,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Bulletin(command) => bulletin::run(&command),

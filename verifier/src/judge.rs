@@ -70,6 +70,12 @@ impl Accepted {
         &self.verdict
     }
 
+    /// Only how.
+    #[must_use]
+    pub fn into_verdict(self) -> Verdict {
+        self.verdict
+    }
+
     /// The last second in which this holds.
     #[must_use]
     pub fn valid_until(&self) -> UnixTime {
@@ -167,7 +173,7 @@ impl Examined {
         Self { claims: Some(claims), ledger: ledger.clone(), standing: Standing::Proven }
     }
 
-    const fn claimed(claims: Option<Claims>, ledger: Ledger) -> Self {
+    pub(crate) const fn claimed(claims: Option<Claims>, ledger: Ledger) -> Self {
         Self { claims, ledger, standing: Standing::Claimed }
     }
 

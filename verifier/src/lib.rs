@@ -2,7 +2,8 @@
 //!
 //! [`judge`] is the whole of it for a live node: bytes, context, trust and time go in; out comes
 //! [`Accepted`], the only thing to which a prompt may be sealed, or a [`Verdict`] that says why not.
-//! [`check`] is the auditor's door: evidence of any kind from a file.
+//! [`check`] is the auditor's door, evidence of any kind from a file, and [`inspect`] the one to a live node.
+//! [`contact`] dials and asks, for whoever judges what is shown.
 //!
 //! ```
 //! use sealroom_attestation::{UnixTime, endorsements::{Anchors, Endorsements}};
@@ -34,8 +35,10 @@ mod appraise;
 pub mod bundle;
 mod check;
 pub mod cli;
+pub mod contact;
 pub mod ear;
 pub mod explain;
+mod inspect;
 mod judge;
 pub mod measure;
 mod policy;
@@ -44,6 +47,7 @@ mod verdict;
 
 pub use appraise::{Appraiser, Standing};
 pub use check::{Evidence, Input, Mode, UnknownEvidence, check};
+pub use inspect::inspect;
 pub use judge::{Accepted, Trust, judge};
 pub use policy::{
     Architecture, Bulletin, BulletinError, BulletinRules, DangerException, EXCEPTABLE,

@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sealroom_attestation::{checks::Check, endpoints::Problem, seal::SealError};
-use sealroom_verifier::Decision;
+use sealroom_verifier::{Decision, contact::ContactError};
 use serde::Serialize;
 
 use crate::session::{ExchangeError, SessionError};
@@ -90,7 +90,9 @@ impl From<&SessionError> for Refusal {
         let (status, kind) = match error {
             _ if undecided => (StatusCode::SERVICE_UNAVAILABLE, Kind::Verification),
             _ if error.is_refusal() => (StatusCode::BAD_GATEWAY, Kind::Verification),
-            SessionError::Deadline { .. } => (StatusCode::GATEWAY_TIMEOUT, Kind::Channel),
+            SessionError::Contact(ContactError::Deadline { .. }) => {
+                (StatusCode::GATEWAY_TIMEOUT, Kind::Channel)
+            }
             _ => (StatusCode::SERVICE_UNAVAILABLE, Kind::Channel),
         };
         Self::failed(status, kind, error.reason(), &error.to_string())
@@ -159,7 +161,7 @@ mod tests {
         let (verification, channel) = ("sealroom_verification_error", "sealroom_channel_error");
         let truncated = ExchangeError::Response(SealError::BadFrame(FrameError::Truncated));
         let open = ExchangeError::Response(SealError::BadFrame(FrameError::Open { chunk: 3 }));
-        let unproven = ExchangeError::from(SessionError::CertificateVerify);
+        let unproven = ExchangeError::from(SessionError::from(ContactError::CertificateVerify));
         let late = ExchangeError::Deadline { step: "silence", seconds: 30 };
         let cases = [
             (truncated, (502, channel, "seal.truncated")),
@@ -186,15 +188,15 @@ mod tests {
 
     #[test]
     fn a_node_out_of_reach_is_not_a_node_that_failed_a_check() {
-        let error =
-            SessionError::Connect { address: "https://a:1".into(), reason: "refused".into() };
-        let mapped = mapped(&ExchangeError::Session(Arc::new(error)));
+        let (address, reason) = ("https://a:1".into(), "refused".into());
+        let error = SessionError::from(ContactError::Connect { address, reason });
+        let mapped = mapped(&ExchangeError::from(Arc::new(error)));
         assert_eq!(mapped, (503, "sealroom_channel_error", "http.connect"));
     }
 
     #[test]
     fn the_message_names_the_check_and_what_to_do() {
-        let refusal = Refusal::from(&SessionError::CertificateVerify);
+        let refusal = Refusal::from(&SessionError::from(ContactError::CertificateVerify));
         assert!(refusal.message.contains("(check tls.certificate_verify: "), "{}", refusal.message);
         assert!(refusal.message.contains("What to do: connect to the node itself"));
     }

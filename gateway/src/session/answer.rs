@@ -67,7 +67,7 @@ impl Answer {
         let before = |error| NotBegun { error, nonce_arrived: false };
         let (encapsulated, asked, sent) = sealed.into_parts();
         let first_byte = Instant::now() + deadline::FIRST_BYTE;
-        let response = outer::post(&session.inner.carrier, encapsulated).await.map_err(before)?;
+        let response = outer::post(&session.inner.contact, encapsulated).await.map_err(before)?;
         let body = outer::sealed_body(response).await.map_err(before)?;
         let mut incoming = Opening::new(body, sent.into_reader(), first_byte);
         let mut events = Vec::new();

@@ -7,65 +7,23 @@ use sealroom_attestation::{
     checks::{self, Check},
     endpoints::Problem,
     receipt::{Receipt, ReceiptError},
-    seal::{FrameError, KeyError, RandomFailed, SealError, bhttp::BhttpError},
+    seal::{FrameError, KeyError, SealError, bhttp::BhttpError},
 };
-use sealroom_verifier::{Decision, Verdict};
+use sealroom_verifier::{Decision, Verdict, contact::ContactError};
 
 /// Why a node was not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionError {
-    /// No TCP connection.
-    #[error("no connection to {address}: {reason}")]
-    Connect {
-        /// Where to.
-        address: String,
-        /// The operating system's reason.
-        reason: String,
-    },
-    /// The server showed a certificate and did not prove that it holds its key.
-    #[error("the server showed a certificate without proving that it holds the certificate's key")]
-    CertificateVerify,
-    /// The TLS handshake ended otherwise.
-    #[error("the TLS handshake failed: {0}")]
-    Handshake(String),
-    /// A step took too long.
-    #[error("{step} took longer than {seconds} s")]
-    Deadline {
-        /// Which.
-        step: &'static str,
-        /// Its deadline.
-        seconds: u64,
-    },
-    /// The connection ended.
-    #[error("the connection ended: {0}")]
-    Connection(String),
-    /// The answer to the challenge is no evidence.
-    #[error("the challenge was answered with status {status} and type {media_type:?}")]
-    Answer {
-        /// The HTTP status.
-        status: u16,
-        /// The media type, shortened.
-        media_type: String,
-    },
-    /// The node says that it has no evidence now, or too much to do.
-    #[error("the node cannot answer now: {0:?}")]
-    Unready(Problem),
-    /// The bundle is longer than any.
-    #[error("the evidence is longer than {limit} bytes")]
-    TooLong {
-        /// The limit.
-        limit: usize,
-    },
+    /// The node showed no evidence.
+    #[error(transparent)]
+    Contact(#[from] ContactError),
     /// The evidence was judged and not accepted. Refused and undecided are equal for sealing.
     #[error("{}", refusal(.0))]
     Refused(Box<Verdict>),
     /// The attested key configurations hold none that may be used.
     #[error("no attested key can be sealed to: {0}")]
     Keys(#[from] KeyError),
-    /// No nonce could be drawn.
-    #[error(transparent)]
-    Random(#[from] RandomFailed),
 }
 
 impl SessionError {
@@ -79,19 +37,11 @@ impl SessionError {
     #[must_use]
     pub fn reason(&self) -> &'static Check {
         match self {
-            Self::Connect { .. } => &checks::HTTP_CONNECT,
-            Self::CertificateVerify => &checks::TLS_CERTIFICATE_VERIFY,
-            Self::Handshake(_) => &checks::TLS_HANDSHAKE,
-            Self::Deadline { .. } => &checks::HTTP_DEADLINE,
-            Self::Connection(_) => &checks::HTTP_CONNECTION,
-            Self::Answer { .. } => &checks::HTTP_STATUS,
-            Self::Unready(problem) => problem_check(*problem),
-            Self::TooLong { .. } => &checks::BUNDLE_ENCODING,
+            Self::Contact(error) => error.reason(),
             Self::Refused(verdict) => {
                 verdict.decisive().map_or(&checks::STATEMENT_FRESHNESS, |finding| finding.check)
             }
             Self::Keys(_) => &checks::SEAL_CONFIGURATION,
-            Self::Random(_) => &checks::SEAL_REQUEST,
         }
     }
 
@@ -109,8 +59,8 @@ impl SessionError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Refused(verdict) => verdict.decision == Decision::Refused,
-            Self::CertificateVerify | Self::TooLong { .. } | Self::Keys(_) => true,
-            _ => false,
+            Self::Contact(error) => error.is_refusal(),
+            Self::Keys(_) => true,
         }
     }
 }
@@ -210,7 +160,7 @@ impl ExchangeError {
             Self::Expired => &checks::SESSION_EXPIRED,
             Self::Connection(_) => &checks::HTTP_CONNECTION,
             Self::Deadline { .. } => &checks::HTTP_DEADLINE,
-            Self::Problem(problem) => problem_check(*problem),
+            Self::Problem(problem) => problem.check(),
             Self::Answer { .. } => &checks::HTTP_STATUS,
             Self::Request(_) | Self::Encode(_) => &checks::SEAL_REQUEST,
             Self::BrokenOff(_)
@@ -249,16 +199,5 @@ fn receipt_refusal(refusal: &Refusal<ReceiptError, Receipt>) -> String {
             row.check.id, row.found, row.expected
         ),
         None => refusal.error.to_string(),
-    }
-}
-
-const fn problem_check(problem: Problem) -> &'static Check {
-    match problem {
-        Problem::OhttpKey => &checks::SEAL_KEY,
-        Problem::BadFrame => &checks::SEAL_FRAME,
-        Problem::Replayed => &checks::SEAL_REPLAYED,
-        Problem::TooLarge => &checks::HTTP_TOO_LARGE,
-        Problem::Overload => &checks::HTTP_OVERLOAD,
-        Problem::NotReady => &checks::HTTP_NOT_READY,
     }
 }

@@ -8,9 +8,10 @@ use sealroom_attestation::{
     endpoints::{OHTTP_GATEWAY, Problem, deadline},
     seal::Framing,
 };
+use sealroom_verifier::contact::{Contact, media_type};
 use tokio::time::timeout;
 
-use super::{carrier::Carrier, challenge::media_type, error::ExchangeError};
+use super::error::ExchangeError;
 
 /// The largest body of an answer outside the seal: a constant problem is far smaller.
 const PROBLEM_LIMIT: usize = 4_096;
@@ -19,15 +20,15 @@ const RAW_LIMIT: usize = 16 << 20;
 
 /// Sends an encapsulated request and waits for the outer header.
 pub(super) async fn post(
-    carrier: &Carrier,
+    contact: &Contact,
     encapsulated: Bytes,
 ) -> Result<Response<Incoming>, ExchangeError> {
     let framing = Framing::Chunked;
     let mut request =
-        carrier.request(Method::POST, OHTTP_GATEWAY, framing.request_type(), encapsulated);
+        contact.request(Method::POST, OHTTP_GATEWAY, framing.request_type(), encapsulated);
     // draft-ietf-httpbis-incremental: nobody between may collect the answer before passing it on.
     request.headers_mut().insert("incremental", HeaderValue::from_static("?1"));
-    match timeout(deadline::FIRST_BYTE, carrier.send(request)).await {
+    match timeout(deadline::FIRST_BYTE, contact.send(request)).await {
         Err(_) => Err(first_byte_late()),
         Ok(Err(error)) => Err(ExchangeError::Connection(error.to_string())),
         Ok(Ok(response)) => Ok(response),

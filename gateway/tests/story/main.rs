@@ -5,6 +5,7 @@
 mod answer;
 mod clock;
 mod endpoint;
+mod inspect;
 mod keeper;
 mod node;
 
@@ -16,6 +17,7 @@ use node::{Http, Node};
 use sealroom_gateway::session::{
     ExchangeError, InnerRequest, RelyingParty, RequestId, Session, SessionError, Target,
 };
+use sealroom_verifier::contact::ContactError;
 
 pub(crate) fn target(node: &Node) -> Target {
     Target::from_url(&format!("https://{}", node.address)).expect("a loopback address")
@@ -155,7 +157,8 @@ async fn nobody_at_the_address_is_not_a_refusal() {
     let party = RelyingParty::new(node.trust());
     let nobody = Target::from_url("https://127.0.0.1:1").expect("an address");
     let error = Session::open(&nobody, &party).await.expect_err("nobody");
-    assert!(matches!(error, SessionError::Connect { .. }) && !error.is_refusal());
+    let out_of_reach = matches!(&error, SessionError::Contact(ContactError::Connect { .. }));
+    assert!(out_of_reach && !error.is_refusal());
 }
 
 #[tokio::test]

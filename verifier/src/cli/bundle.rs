@@ -7,8 +7,9 @@ use clap::Subcommand;
 use sealroom_attestation::cbor::Item as _;
 
 use super::{
-    check::{Asked, exit, print},
+    check::Asked,
     files::read_up_to,
+    output::{exit, print},
     values::digest,
 };
 use crate::bundle::{AuditBundle, BundleError};

@@ -1,20 +1,20 @@
 //! `check`: evidence from a file, judged.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
 use sealroom_attestation::{UnixTime, digests::Nonce, transcript::sha256};
 
 use super::{
     ear,
-    files::{endorsement_files, is_stdout, load_policy, read, text, write_output},
-    values::{digest, nonce, now, rfc3339},
+    files::{endorsement_files, load_policy, read, text},
+    output::{Output, exit},
+    values::{nonce, now, rfc3339},
+    vendors::Vendors,
 };
 use crate::{
-    bundle::{AuditBundle, Question, json},
+    bundle::{AuditBundle, Question},
     check::{Evidence, Mode},
-    report::{self, table},
-    verdict::{Crypto, Decision, Verdict},
 };
 
 pub(super) const AFTER_HELP: &str =
@@ -33,12 +33,8 @@ Examples:
 pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
-    /// Print JSON, schema 1.
-    #[arg(long)]
-    json: bool,
-    /// Also write a page for people that loads nothing; `-` is standard output, instead of the text.
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     ear: ear::Arguments,
 }
@@ -49,10 +45,8 @@ pub(super) struct Arguments {
 pub(super) struct Asked {
     /// An evidence bundle, an SEV-SNP report or a GPU's report as binary or hexadecimal text, or a TDX quote.
     file: PathBuf,
-    /// Endorsements, recognised by content: certificates and revocation lists, PEM or DER; TCB info, QE identity and
-    /// collateral, JSON; a GPU's certificate chain, RIMs, OCSP responses, tokens and key sets. Of a folder, every file.
-    #[arg(long = "with", value_name = "PATH")]
-    with: Vec<PathBuf>,
+    #[command(flatten)]
+    vendors: Vendors,
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.
     #[arg(long, value_name = "FILE", conflicts_with = "crypto_only")]
     policy: Option<PathBuf>,
@@ -68,19 +62,11 @@ pub(super) struct Asked {
     /// Answer one question: is this genuinely the vendor's? Exit 0 genuine, 1 not, 2 undecided.
     #[arg(long)]
     crypto_only: bool,
-    /// Trust one simulated root, by the SHA-256 of its certificate; again for a second one, as of a CPU and a GPU. Every
-    /// output says SIMULATED.
-    #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
-    danger_accept_simulated: Vec<[u8; 32]>,
 }
 
 /// Answers one question and prints the verdict.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let html = arguments.html.as_deref();
-    let taken = [arguments.json, html.is_some_and(is_stdout), arguments.ear.to_stdout()];
-    if taken.into_iter().filter(|output| *output).count() > 1 {
-        bail!("two outputs cannot both be written to standard output: give one of them a file");
-    }
+    let taken = arguments.output.to_stdout(arguments.ear.to_stdout())?;
     let signer = arguments.ear.signer(arguments.asked.nonce)?;
     let question = arguments.asked.question()?;
     let verdict = question.answer()?;
@@ -88,23 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         let policy = question.policy.as_ref().map(|text| sha256(text.as_bytes()));
         signer.write(&verdict, policy)?;
     }
-    if let Some(path) = html {
-        write_output(path, report::html(&verdict).as_bytes())?;
-    }
-    if !taken.contains(&true) || arguments.json {
-        print(&verdict, arguments.json)?;
-    }
+    arguments.output.write(&verdict, taken)?;
     Ok(exit(&verdict, question.mode))
-}
-
-/// Prints a verdict as text or JSON.
-pub(super) fn print(verdict: &Verdict, as_json: bool) -> Result<()> {
-    if as_json {
-        std::io::stdout().lock().write_all(&json(verdict))?;
-    } else {
-        write!(anstream::stdout(), "{}", table(verdict))?;
-    }
-    Ok(())
 }
 
 impl Asked {
@@ -126,23 +97,13 @@ impl Asked {
         let bulletins = self.bulletin.iter().map(|path| text(path));
         Ok(Question {
             evidence,
-            endorsements: endorsement_files(&self.with)?.into_iter().collect(),
+            endorsements: endorsement_files(&self.vendors.with)?.into_iter().collect(),
             policy,
             bulletins: bulletins.collect::<Result<_>>()?,
             nonce: self.nonce,
             mode: if self.crypto_only { Mode::CryptoOnly } else { Mode::Policy },
             at: self.at.map_or_else(now, Ok)?,
-            simulated_roots: self.danger_accept_simulated.iter().copied().collect(),
+            simulated_roots: self.vendors.danger_accept_simulated.iter().copied().collect(),
         })
     }
-}
-
-/// How a verdict ends the program.
-pub(super) fn exit(verdict: &Verdict, mode: Mode) -> ExitCode {
-    let code = match (mode, verdict.crypto, verdict.decision) {
-        (Mode::CryptoOnly, Crypto::Genuine, _) | (Mode::Policy, _, Decision::Accepted) => 0,
-        (Mode::CryptoOnly, Crypto::Forged, _) | (Mode::Policy, _, Decision::Refused) => 1,
-        (Mode::CryptoOnly, Crypto::Undecided, _) | (Mode::Policy, _, Decision::Undecided) => 2,
-    };
-    ExitCode::from(code)
 }

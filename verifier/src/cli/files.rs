@@ -29,10 +29,7 @@ pub(super) fn text(path: &Path) -> Result<String> {
 }
 
 /// Loads endorsements, each file recognised by its content; of a folder every file, in the order of their names.
-///
-/// # Errors
-/// Where a file cannot be read or holds no endorsements, with its name.
-pub fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
+pub(super) fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
     let mut endorsements = Endorsements::default();
     each(paths, |path, file| add(&mut endorsements, path, &file))?;
     Ok(endorsements)

@@ -13,8 +13,9 @@ use sealroom_attestation::{UnixTime, endorsements::Endorsements};
 use serde::Serialize;
 
 use super::{
-    files::{files, load_endorsements, load_policy, read, text},
-    values::{anchors, digest, now, rfc3339},
+    files::{files, load_policy, read, text},
+    values::{now, rfc3339},
+    vendors::Vendors,
 };
 use crate::{
     check::{Evidence, Input, Mode, check},
@@ -66,15 +67,11 @@ pub(super) struct Init {
     /// The evidence: whatever `check` reads.
     #[arg(long, value_name = "FILE")]
     from: PathBuf,
-    /// Endorsements, as of `check`: with them the file says whether the evidence is genuine.
-    #[arg(long = "with", value_name = "PATH")]
-    with: Vec<PathBuf>,
+    #[command(flatten)]
+    vendors: Vendors,
     /// The time at which to judge. The present when it is not given.
     #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
     at: Option<UnixTime>,
-    /// Trust one simulated root, by the SHA-256 of its certificate.
-    #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
-    danger_accept_simulated: Vec<[u8; 32]>,
 }
 
 /// A bulletin and a fleet.
@@ -88,18 +85,14 @@ pub(super) struct DryRun {
     /// The policy that the fleet is under.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Endorsements, as of `check`.
-    #[arg(long = "with", value_name = "PATH")]
-    with: Vec<PathBuf>,
+    #[command(flatten)]
+    vendors: Vendors,
     /// The time at which to judge. The present when it is not given.
     #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
     at: Option<UnixTime>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
-    /// Trust one simulated root, by the SHA-256 of its certificate.
-    #[arg(long, value_name = "SHA256_OF_ROOT", value_parser = digest)]
-    danger_accept_simulated: Vec<[u8; 32]>,
 }
 
 /// Runs one of them.
@@ -120,10 +113,8 @@ fn init(arguments: &Init) -> Result<ExitCode> {
     let path = &arguments.from;
     let evidence = Evidence::from_file(&read(path)?)
         .with_context(|| format!("recognising {}", path.display()))?;
-    let endorsements = load_endorsements(&arguments.with)?;
     let at = arguments.at.map_or_else(now, Ok)?;
-    let anchors = anchors(&arguments.danger_accept_simulated);
-    let trust = Trust::new(Policy::built_in(), &endorsements, &anchors);
+    let trust = arguments.vendors.trust(Policy::built_in(), &[])?;
     let verdict = check(&Input { evidence, nonce: None, mode: Mode::CryptoOnly, at }, &trust);
     let Some(claims) = &verdict.claims else {
         bail!("{} says nothing that a policy could name", path.display());
@@ -224,7 +215,7 @@ fn dry_run(arguments: &DryRun) -> Result<ExitCode> {
     let draft = draft(&arguments.bulletin, &policy)?;
     let (fleet, endorsements) = fleet(arguments)?;
     let at = arguments.at.map_or_else(now, Ok)?;
-    let anchors = anchors(&arguments.danger_accept_simulated);
+    let anchors = arguments.vendors.anchors();
     let trust = |policy: Policy| Trust::new(policy, &endorsements, &anchors);
     let (before, after) = (trust(policy.clone()), trust(policy.tightened(&draft)));
     let judge = |evidence: &Evidence, trust: &Trust| {
@@ -281,7 +272,7 @@ type Fleet = Vec<(PathBuf, Evidence)>;
 
 /// Every file of a fleet is evidence or an endorsement.
 fn fleet(arguments: &DryRun) -> Result<(Fleet, Endorsements)> {
-    let mut endorsements = load_endorsements(&arguments.with)?;
+    let mut endorsements = arguments.vendors.endorsements()?;
     let mut fleet = Fleet::new();
     for path in &arguments.fleet {
         for file in files(path)? {

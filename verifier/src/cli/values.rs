@@ -1,7 +1,7 @@
 //! Values on the command line.
 
 use anyhow::{Context as _, Result};
-use sealroom_attestation::{UnixTime, digests::Nonce, endorsements::Anchors};
+use sealroom_attestation::{UnixTime, digests::Nonce};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// A time in RFC 3339.
@@ -16,7 +16,7 @@ pub(super) fn rfc3339(text: &str) -> std::result::Result<UnixTime, String> {
 ///
 /// # Errors
 /// A sentence for people when it is not 64 hexadecimal digits.
-pub fn digest(text: &str) -> std::result::Result<[u8; 32], String> {
+pub(super) fn digest(text: &str) -> std::result::Result<[u8; 32], String> {
     let mut bytes = [0; 32];
     let found = text.len();
     hex::decode_to_slice(text, &mut bytes)
@@ -34,10 +34,4 @@ pub(super) fn now() -> Result<UnixTime> {
     let elapsed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let elapsed = elapsed.context("reading the clock: it says a time before 1970; give --at")?;
     Ok(UnixTime(elapsed.as_secs()))
-}
-
-/// The vendors' roots, and the simulated ones that the command line names.
-pub(super) fn anchors(simulated: &[[u8; 32]]) -> Anchors {
-    let add = |anchors: Anchors, root: &[u8; 32]| anchors.danger_accept_simulated(*root);
-    simulated.iter().fold(Anchors::production(), add)
 }

@@ -1,4 +1,12 @@
-//! One connection to one node, and HTTP on its own handle: no pool, no reconnect, no redirect, no proxy.
+//! One connection to one node: dial it, ask it for evidence under a nonce of our own. Nothing is proven here.
+//!
+//! HTTP runs on the connection's own handle: no pool, no reconnect, no redirect, no proxy. The challenge is the only
+//! request before a verdict; what may follow it is for whoever judged to decide. See the wire specification, section 6.
+
+mod challenge;
+mod error;
+mod target;
+mod tls_stream;
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -15,13 +23,17 @@ use tokio::{net::TcpStream, sync::Mutex, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
-use super::{error::SessionError, target::Target, tls_stream::SharedTls};
+pub use challenge::{Shown, media_type};
+pub use error::ContactError;
+pub use target::{Target, TargetError};
+
+use tls_stream::SharedTls;
 
 /// How often an idle connection is asked whether it is still there, and how long the answer may take.
 const PING: Duration = Duration::from_secs(20);
 
 /// A connection whose server proved that it holds its leaf's key, and nothing else yet.
-pub(super) struct Carrier {
+pub struct Contact {
     handle: Handle,
     tls: SharedTls,
     leaf: LeafDigest,
@@ -35,37 +47,39 @@ enum Handle {
     Http1(Mutex<http1::SendRequest<Full<Bytes>>>),
 }
 
-impl Carrier {
-    pub(super) async fn connect(target: &Target) -> Result<Self, SessionError> {
+impl Contact {
+    /// Dials a node. Its certificate says nothing about who it is: only that the server holds the certificate's key.
+    ///
+    /// # Errors
+    /// [`ContactError`] where there is no connection, or none of the protocol's kind.
+    pub async fn dial(target: &Target) -> Result<Self, ContactError> {
         let stream = dial(target).await?;
         let connection = stream.get_ref().1;
         let http2 = connection.alpn_protocol() == Some(b"h2");
         let leaf = match connection.peer_certificates() {
             Some([leaf]) => tls::leaf_digest(leaf).map_err(handshake_error)?,
-            _ => return Err(SessionError::Handshake("not exactly one certificate".to_owned())),
+            _ => return Err(ContactError::Handshake("not exactly one certificate".to_owned())),
         };
         let tls = SharedTls::new(stream);
         let ended = CancellationToken::new();
         let handle =
             match timeout(deadline::HANDSHAKE, start_http(http2, tls.clone(), &ended)).await {
                 Err(_) => return Err(late("starting HTTP", deadline::HANDSHAKE)),
-                Ok(Err(error)) => return Err(SessionError::Connection(error.to_string())),
+                Ok(Err(error)) => return Err(ContactError::Connection(error.to_string())),
                 Ok(Ok(handle)) => handle,
             };
         Ok(Self { handle, tls, leaf, authority: target.authority().clone(), ended })
     }
 
     /// The leaf that the server showed on this connection.
-    pub(super) const fn leaf(&self) -> LeafDigest {
+    #[must_use]
+    pub const fn leaf(&self) -> LeafDigest {
         self.leaf
     }
 
-    pub(super) const fn tls(&self) -> &SharedTls {
-        &self.tls
-    }
-
     /// A request to this connection's server.
-    pub(super) fn request(
+    #[must_use]
+    pub fn request(
         &self,
         method: Method,
         path: &'static str,
@@ -95,7 +109,10 @@ impl Carrier {
     }
 
     /// Sends one request on this connection. Dropping the future cancels the request.
-    pub(super) async fn send(
+    ///
+    /// # Errors
+    /// Where the connection ended, or HTTP did not hold.
+    pub async fn send(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Incoming>, hyper::Error> {
@@ -116,18 +133,21 @@ impl Carrier {
         }
     }
 
-    pub(super) fn is_closed(&self) -> bool {
+    /// Whether the connection ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
         self.ended.is_cancelled()
     }
 
-    pub(super) async fn closed(&self) {
+    /// Waits until the connection ends.
+    pub async fn closed(&self) {
         self.ended.cancelled().await;
     }
 }
 
-async fn dial(target: &Target) -> Result<TlsStream<TcpStream>, SessionError> {
+async fn dial(target: &Target) -> Result<TlsStream<TcpStream>, ContactError> {
     let (host, port) = target.address();
-    let unreachable = |error: &io::Error| SessionError::Connect {
+    let unreachable = |error: &io::Error| ContactError::Connect {
         address: target.to_string(),
         reason: error.to_string(),
     };
@@ -184,25 +204,25 @@ fn drive(
 }
 
 /// A step that took too long.
-pub(super) const fn late(step: &'static str, deadline: Duration) -> SessionError {
-    SessionError::Deadline { step, seconds: deadline.as_secs() }
+const fn late(step: &'static str, deadline: Duration) -> ContactError {
+    ContactError::Deadline { step, seconds: deadline.as_secs() }
 }
 
-fn io_handshake_error(error: &io::Error) -> SessionError {
+fn io_handshake_error(error: &io::Error) -> ContactError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(error) => handshake_error(error.clone()),
-        None => SessionError::Handshake(error.to_string()),
+        None => ContactError::Handshake(error.to_string()),
     }
 }
 
 /// Tells a certificate whose key the server does not hold from every other failure.
-fn handshake_error(error: rustls::Error) -> SessionError {
+fn handshake_error(error: rustls::Error) -> ContactError {
     use rustls::{CertificateError, Error, PeerMisbehaved};
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature)
         | Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
-            SessionError::CertificateVerify
+            ContactError::CertificateVerify
         }
-        other => SessionError::Handshake(other.to_string()),
+        other => ContactError::Handshake(other.to_string()),
     }
 }

@@ -11,7 +11,10 @@ use crate::{
     transcript::Transcript,
 };
 
+mod audit;
 mod encoding;
+
+pub use audit::{Kept, audit};
 
 const MEDIA_TYPE: &str = "application/vnd.sealroom.receipt+cbor";
 const EXTERNAL_AAD: &[u8] = b"sealroom/1 receipt";

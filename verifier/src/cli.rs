@@ -11,6 +11,7 @@ mod man;
 mod measure;
 mod output;
 mod policy;
+mod receipt;
 mod schema;
 mod values;
 mod vendors;
@@ -57,6 +58,9 @@ enum Command {
     /// Keep evidence with its verdict in one file, and check that again elsewhere.
     #[command(subcommand)]
     Bundle(bundle::Command),
+    /// Hold a receipt against its node's evidence.
+    #[command(subcommand)]
+    Receipt(Box<receipt::Command>),
     /// Sign and check bulletins: floors and deny lists for many policies.
     #[command(subcommand)]
     Bulletin(bulletin::Command),
@@ -110,6 +114,7 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
+        Command::Receipt(command) => receipt::run(&command),
         Command::Bulletin(command) => bulletin::run(&command),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),

@@ -194,6 +194,7 @@ impl Examined {
             _ => Decision::Undecided,
         };
         let exceptions = rules.map_or(Vec::new(), |rules| rules.policy.exceptions.clone());
-        Verdict { decision, crypto, at, claims: self.claims, exceptions, ledger: self.ledger }
+        let Self { claims, ledger, .. } = self;
+        Verdict { decision, crypto, at, claims, exceptions, receipt: None, ledger }
     }
 }

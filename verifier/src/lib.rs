@@ -42,6 +42,7 @@ mod inspect;
 mod judge;
 pub mod measure;
 mod policy;
+mod receipt;
 pub mod report;
 mod verdict;
 
@@ -56,4 +57,5 @@ pub use policy::{
     SnpPolicy, StatusGrace, TcbGrace, TdImage, TdxFlag, TdxPolicy, UnknownBits, Version,
     reference as policy_reference,
 };
+pub use receipt::{Exchange, NoNode, audit_receipt};
 pub use verdict::{Claims, Crypto, Decision, Verdict};

@@ -5,6 +5,7 @@ mod hardware;
 mod html;
 mod json;
 mod provenance;
+mod receipt;
 mod table;
 mod visible;
 

@@ -6,6 +6,7 @@ use sealroom_attestation::{
     digests::EvidenceId,
     gpu::GpuClaims,
     node::{HardwareClaims, NodeClaims},
+    receipt::Receipt,
 };
 
 use crate::policy::DangerException;
@@ -111,6 +112,8 @@ pub struct Verdict {
     pub claims: Option<Claims>,
     /// The policy's exceptions, used or not. Every output names them first.
     pub exceptions: Vec<DangerException>,
+    /// What a receipt of the node says, where one was given and its signature holds.
+    pub receipt: Option<Receipt>,
     /// Every check.
     pub ledger: Ledger,
 }

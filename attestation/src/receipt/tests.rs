@@ -7,7 +7,7 @@ fn key() -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[1; 32]).expect("a seed")
 }
 
-fn exchange() -> Exchange<'static> {
+pub(super) fn exchange() -> Exchange<'static> {
     Exchange {
         boot_id: BootId([2; 32]),
         receipt_key: ReceiptKey(key().public_key().as_ref().try_into().expect("32 bytes")),
@@ -20,7 +20,7 @@ fn exchange() -> Exchange<'static> {
     }
 }
 
-fn receipt() -> Receipt {
+pub(super) fn receipt() -> Receipt {
     Receipt {
         boot_id: BootId([2; 32]),
         sequence: 41,
@@ -42,11 +42,11 @@ fn receipt() -> Receipt {
     }
 }
 
-fn opening() -> Opening {
+pub(super) fn opening() -> Opening {
     Opening { salt: SALT, fingerprint: Some(b"print".to_vec()) }
 }
 
-fn signed(receipt: &Receipt) -> Vec<u8> {
+pub(super) fn signed(receipt: &Receipt) -> Vec<u8> {
     sign(receipt, |bytes| key().sign(bytes).as_ref().try_into().expect("64 bytes"))
 }
 

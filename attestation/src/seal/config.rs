@@ -241,12 +241,26 @@ impl KeyConfig {
     /// # Errors
     /// [`KeyError::NoneSupported`] when a well-formed list holds nothing usable.
     pub fn select(list: &[u8], allowed: Allowed) -> Result<Self, KeyError> {
+        let (known, found) = Self::read_list(list)?;
+        let first = known.into_iter().find(|config| config.is(allowed));
+        first.ok_or(KeyError::NoneSupported { found })
+    }
+
+    /// Every configuration of an `application/ohttp-keys` list that this crate knows, in its order.
+    ///
+    /// # Errors
+    /// [`KeyError`] for a list that is too long or has a malformed entry.
+    pub fn decode_list(list: &[u8]) -> Result<Vec<Self>, KeyError> {
+        Self::read_list(list).map(|(known, _)| known)
+    }
+
+    /// The known ones, and how many there are in all.
+    fn read_list(list: &[u8]) -> Result<(Vec<Self>, usize), KeyError> {
         if list.len() > LIST_LIMIT {
             return Err(KeyError::TooLarge { found: list.len(), limit: LIST_LIMIT });
         }
         let mut reader = Reader::new(list);
-        let mut first = None;
-        let mut found = 0_usize;
+        let (mut known, mut found) = (Vec::new(), 0_usize);
         while reader.left() > 0 {
             found = found.saturating_add(1);
             if found > LIST_COUNT {
@@ -254,12 +268,12 @@ impl KeyConfig {
             }
             let length = u16::from_be_bytes(reader.array("length of a configuration")?);
             match Self::decode(reader.bytes("configuration", usize::from(length))?) {
-                Ok(config) if first.is_none() && config.is(allowed) => first = Some(config),
-                Ok(_) | Err(KeyError::Unsupported { .. }) => {}
+                Ok(config) => known.push(config),
+                Err(KeyError::Unsupported { .. }) => {}
                 Err(malformed) => return Err(malformed),
             }
         }
-        first.ok_or(KeyError::NoneSupported { found })
+        Ok((known, found))
     }
 
     /// The `application/ohttp-keys` list of these configurations, in this order (RFC 9458 §3.2).

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::gpu::GpuReport;
 use super::hardware::HardwareReport;
+use super::receipt::ReceiptReport;
 use crate::policy::DangerException;
 use crate::verdict::{Claims, Verdict};
 
@@ -29,6 +30,8 @@ pub struct VerdictReport<'a> {
     at: String,
     evidence_id: Option<String>,
     claims: Option<ClaimsReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ReceiptReport>,
     checks: Vec<CheckReport<'a>>,
 }
 
@@ -93,6 +96,7 @@ impl<'a> From<&'a Verdict> for VerdictReport<'a> {
             at: verdict.at.to_string(),
             evidence_id: verdict.evidence_id().map(|id| id.to_string()),
             claims: verdict.claims.as_ref().map(ClaimsReport::from),
+            receipt: verdict.receipt.as_ref().map(ReceiptReport::from),
             checks: verdict.ledger.findings().iter().map(CheckReport::from).collect(),
         }
     }

@@ -8,7 +8,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use sealroom_attestation::claims::{Finding, Outcome};
 
-use super::visible::visible;
+use super::{receipt, visible::visible};
 use crate::verdict::{Crypto, Decision, Verdict};
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -47,6 +47,9 @@ fn write(verdict: &Verdict, folded: bool, out: &mut String) -> fmt::Result {
         writeln!(out, "{RED}{root}{RED:#}\n")?;
     }
     exceptions(verdict, out)?;
+    if let Some(said) = &verdict.receipt {
+        receipt::lines(said, out)?;
+    }
     let rows = verdict.ledger.findings();
     let width = rows.iter().map(|row| row.check.id.len()).max().unwrap_or(0);
     let (open, ruled): (Vec<_>, Vec<_>) =

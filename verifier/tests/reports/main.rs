@@ -2,5 +2,6 @@
 
 mod ear;
 mod html;
+mod receipt;
 mod scene;
 mod schema;

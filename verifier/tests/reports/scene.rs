@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sealroom_attestation::{
     UnixTime,
     cbor::Item,
@@ -10,6 +11,7 @@ use sealroom_attestation::{
     evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
     gpu,
     manifest::{Configuration, Manifest, ModelFile},
+    seal::{KemKey, KemKind, KeyConfig, Random, RandomFailed},
     snp::Measurement,
     statement::{Gpus, QuoteFreshness, Statement},
     tdx,
@@ -116,6 +118,17 @@ impl Default for Board {
 
 impl Board {
     pub(crate) fn verdict(&self) -> Verdict {
+        let (evidence, trust) = self.made();
+        check(&input(Evidence::Bundle(evidence), Mode::Policy), &trust)
+    }
+
+    /// The bundle, as its file holds it.
+    pub(crate) fn bundle(&self) -> Vec<u8> {
+        self.made().0
+    }
+
+    /// The bundle, and the trust under which it is accepted.
+    fn made(&self) -> (Vec<u8>, Trust) {
         let identity = IdentityKey([4; 32]);
         let seed = [9; 32];
         let nonce = Gpus { digest: [0; 32], seed }.nonce(&identity);
@@ -124,10 +137,13 @@ impl Board {
         let manifest = manifest(self.model).encode();
         let settings = [("engine.device".to_owned(), "cuda:0".to_owned())].into();
         let config = Configuration { settings }.encode();
-        let kem_keys = vec![0x52; 64];
+        let kem = KemKey::generate(KemKind::XWing, 1, &Always(0x52)).expect("a key");
+        let kem_keys = KeyConfig::encode_list(&[kem.config()]);
         let statement = Statement {
             identity,
-            receipt_key: ReceiptKey([5; 32]),
+            receipt_key: ReceiptKey(
+                receipt_key().public_key().as_ref().try_into().expect("32 bytes"),
+            ),
             leaf: LeafDigest([6; 32]),
             kem: KemDigest(sha256(&kem_keys)),
             kem_epoch: 0,
@@ -154,9 +170,22 @@ impl Board {
         let root = board.devices.first().map(|device| device.sign().root_sha256);
         let anchors = Anchors::production().danger_accept_simulated(chip.root_sha256);
         let anchors = anchors.danger_accept_simulated(root.expect("a device"));
-        let evidence = Evidence::Bundle(bundle.encode());
-        let trust = Trust::new(policy, &published(&board.devices), &anchors);
-        check(&input(evidence, Mode::Policy), &trust)
+        (bundle.encode(), Trust::new(policy, &published(&board.devices), &anchors))
+    }
+}
+
+/// The key that signs the board's receipts.
+pub(crate) fn receipt_key() -> Ed25519KeyPair {
+    Ed25519KeyPair::from_seed_unchecked(&[5; 32]).expect("a seed")
+}
+
+/// The same bytes again and again: pages of one scene are equal.
+struct Always(u8);
+
+impl Random for Always {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
+        bytes.fill(self.0);
+        Ok(())
     }
 }
 

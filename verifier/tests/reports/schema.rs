@@ -7,7 +7,10 @@ use sealroom_verifier::{
 };
 use serde_json::{Value, json};
 
-use crate::scene::{self, Board};
+use crate::{
+    receipt,
+    scene::{self, Board},
+};
 
 struct Schema {
     schemas: Schemas,
@@ -45,6 +48,7 @@ fn verdicts() -> Vec<Verdict> {
         Board::default().verdict(),
         Board { other_image: true, ..Board::default() }.verdict(),
         scene::nothing(),
+        receipt::audited(),
     ]
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use sealroom_attestation::{
     gpu::GpuClaims,
     node::{Freshness, HardwareClaims, NodeClaims},
+    receipt::{Receipt, Usage},
     snp::{Chip, SnpClaims},
     tdx::{Body, TdxClaims, Tee},
 };
@@ -31,6 +32,9 @@ pub(super) fn section(verdict: &Verdict, out: &mut Html) {
     if let Some(node) = verdict.claims.as_ref().and_then(Claims::node) {
         of_node(node, out);
     }
+    if let Some(receipt) = &verdict.receipt {
+        of_receipt(receipt, out);
+    }
     out.raw("<div><dt>Judged at</dt><dd>").time(verdict.at).raw("</dd></div>\n");
     match verdict.evidence_id() {
         Some(id) => value(out, "Evidence id", id),
@@ -49,6 +53,15 @@ fn term(out: &mut Html, name: &'static str, text: impl Display) {
 /// A term and its value, digit by digit.
 fn value(out: &mut Html, name: &'static str, text: impl Display) {
     out.element("<div><dt>", name, "</dt>").element("<dd><code>", text, "</code></dd></div>\n");
+}
+
+fn of_receipt(receipt: &Receipt, out: &mut Html) {
+    let Usage { prompt, completion, cached } = receipt.usage;
+    let words = format!("{prompt} asked, {cached} of them computed before; {completion} answered");
+    value(out, "Receipt of request", hex::encode(receipt.request_id));
+    term(out, "Its place in this boot", receipt.sequence);
+    term(out, "Its tokens", words);
+    term(out, "Its time, by the guest's clock", receipt.issued_at);
 }
 
 fn of_snp(claims: &SnpClaims, out: &mut Html) {

@@ -1,15 +1,11 @@
 //! `explain`: evidence from a file, field by field.
 
-use std::{
-    io::{ErrorKind, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::files::read;
+use super::{files::read, output::unless_closed};
 use crate::{
     check::Evidence,
     explain::{Document, Kind, Line, NOTICE, SCHEMA, explain, text},
@@ -55,11 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     } else {
         write!(anstream::stdout(), "{}", text(&documents))
     };
-    match written {
-        // Whoever reads the beginning of a long list has what they wanted.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        written => Ok(written.map(|()| ExitCode::SUCCESS)?),
-    }
+    unless_closed(written)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Zeros after the evidence: the buffer in which it was made. They are in the file, so they are shown.

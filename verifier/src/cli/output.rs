@@ -1,6 +1,10 @@
 //! How a verdict leaves the program.
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, ErrorKind, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::{Result, bail};
 
@@ -49,12 +53,20 @@ impl Output {
 
 /// Prints a verdict as text or JSON.
 pub(super) fn print(verdict: &Verdict, as_json: bool) -> Result<()> {
-    if as_json {
-        std::io::stdout().lock().write_all(&json(verdict))?;
+    let written = if as_json {
+        io::stdout().lock().write_all(&json(verdict))
     } else {
-        write!(anstream::stdout(), "{}", table(verdict))?;
+        write!(anstream::stdout(), "{}", table(verdict))
+    };
+    Ok(unless_closed(written)?)
+}
+
+/// Whoever reads the beginning of a long text and closes the pipe has what they wanted.
+pub(super) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
-    Ok(())
 }
 
 /// How a verdict ends the program.

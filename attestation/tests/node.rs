@@ -414,6 +414,8 @@ fn refuses_gpus_that_answered_another_boot() {
     let spliced = meets(&with_gpus(|_| gpu([6; 32]))).expect_err("another boot's GPU");
     assert_eq!(first(&spliced.ledger), "gpu.nonce");
     assert!(matches!(spliced.error, NodeError::Gpu(_)));
+    let claimed = spliced.claimed.expect("the CPU is genuine").gpus.expect("what the GPU says");
+    assert_eq!((claimed.devices.len(), claimed.simulated), (1, true));
     let mut exchanged = with_gpus(gpu);
     exchanged.gpus = vec![entry(Fake::gpu([9; 32]).nonce([6; 32]).sign())];
     assert_eq!(first(&meets(&exchanged).expect_err("another GPU").ledger), "statement.gpus");
@@ -433,7 +435,8 @@ fn evidence_of_gpus_that_cannot_be_read_proves_no_node() {
     let refusal = meets(&node).expect_err("a GPU that nobody can know");
     assert!(matches!(refusal.error, NodeError::Gpu(_)));
     assert!(!refusal.ledger.has_failed() && refusal.ledger.has_missing());
-    assert!(refusal.claimed.is_some_and(|claims| claims.gpus.is_none()));
+    let claimed = refusal.claimed.expect("the CPU is genuine").gpus.expect("what the GPU says");
+    assert_eq!((claimed.devices.len(), claimed.simulated), (1, false));
 }
 
 #[test]

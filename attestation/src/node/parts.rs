@@ -224,18 +224,22 @@ impl Parts {
     }
 
     /// Every device that the statement commits to is genuine, and answers a nonce that only this boot could have asked.
+    /// An error comes with what the devices say of themselves, where it could be decoded.
     pub(super) fn verify_gpus(
         &self,
         known: &Known,
         now: UnixTime,
         ledger: &mut Ledger,
-    ) -> Result<Option<GpuSet>, NodeError> {
+    ) -> Result<Option<GpuSet>, (NodeError, Option<GpuSet>)> {
         let Some(gpus) = self.statement.gpus else { return Ok(None) };
         let nonce = gpus.nonce(&self.statement.identity);
         let verdict = known.gpu.verify_set(&self.bundle.gpus, Some(&nonce), now);
         let (devices, rows) = match verdict {
             Ok(verified) => (Ok(Some(verified.claims().clone())), verified.ledger().clone()),
-            Err(refusal) => (Err(refusal.error.into()), refusal.ledger),
+            Err(refusal) => {
+                let claimed = refusal.claimed.map(|claimed| *claimed);
+                (Err((refusal.error.into(), claimed)), refusal.ledger)
+            }
         };
         ledger.append(rows);
         ledger.not_given(&checks::GPU_RELAY, "no report says in which machine a GPU is");

@@ -21,6 +21,8 @@ const OBJECT: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 const EXTENSIONS: u8 = 0xa0;
+/// 2.5.29.20, cRLNumber.
+const NUMBER: &[u8] = &[0x55, 0x1d, 0x14];
 /// 1 stands for version 2.
 const VERSION_2: u8 = 1;
 
@@ -35,6 +37,9 @@ pub struct Crl {
     pub issuer: Name,
     /// From its own date to its successor's.
     pub validity: Window,
+    /// Its number, which grows with every list of the issuer, without leading zeros: RFC 5280 §5.2.3. `None` where the
+    /// list has none.
+    pub number: Option<Vec<u8>>,
     revoked: Vec<Vec<u8>>,
     body: Vec<u8>,
     signature: Vec<u8>,
@@ -62,10 +67,13 @@ impl Crl {
             Some(SEQUENCE) => serials(inside(&mut body, SEQUENCE, "the revoked certificates")?)?,
             _ => Vec::new(),
         };
+        let mut number = None;
         if next(&body) == Some(EXTENSIONS) {
             let mut tagged = inside(&mut body, EXTENSIONS, "the extensions")?;
-            none_critical(inside(&mut tagged, SEQUENCE, "the extensions")?)?;
+            let all = none_critical(inside(&mut tagged, SEQUENCE, "the extensions")?)?;
             der::finish(tagged, "the extensions")?;
+            let value = all.iter().find(|(oid, _)| *oid == NUMBER).map(|(_, value)| *value);
+            number = value.map(whole_number).transpose()?;
         }
         der::finish(body, "the revocation list")?;
         Ok(Self {
@@ -74,6 +82,7 @@ impl Crl {
                 .ok_or(DecodeError::Algorithm)?,
             issuer: Name::from_parsed(&issuer),
             validity: Window { from, until },
+            number,
             revoked,
             body: signed.body.to_vec(),
             signature: signed.signature.to_vec(),
@@ -117,19 +126,33 @@ fn serials(mut entries: Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
     Ok(serials)
 }
 
-/// No extension is critical: it would make the list cover less, or say something that is not read.
-fn none_critical(mut extensions: Reader<'_>) -> Result<(), DecodeError> {
+/// Every extension by its name, none of them critical: it would make the list cover less, or say something that is not
+/// read.
+fn none_critical<'a>(mut extensions: Reader<'a>) -> Result<Vec<(&'a [u8], &'a [u8])>, DecodeError> {
     let field = "an extension";
+    let mut all = Vec::new();
     while extensions.left() > 0 {
         let mut extension = inside(&mut extensions, SEQUENCE, field)?;
         let oid = element(&mut extension, OBJECT, field)?.content;
         if next(&extension) == Some(BOOLEAN) {
             return Err(DecodeError::Critical { oid: Oid::new(oid.into()).to_id_string() });
         }
-        element(&mut extension, OCTET_STRING, field)?;
+        all.push((oid, element(&mut extension, OCTET_STRING, field)?.content));
         der::finish(extension, field)?;
     }
-    Ok(())
+    Ok(all)
+}
+
+/// A list's number: an integer that is not negative.
+fn whole_number(value: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let field = "the list's number";
+    let mut reader = Reader::new(value);
+    let number = element(&mut reader, INTEGER, field)?.content;
+    der::finish(reader, field)?;
+    match number.first() {
+        None | Some(0x80..) => Err(structure(field)),
+        Some(_) => Ok(without_zeros(number).to_vec()),
+    }
 }
 
 /// UTCTime or GeneralizedTime (RFC 5280 §5.1.2.4).
@@ -199,5 +222,16 @@ mod tests {
         assert_eq!(read(&more), Err(DecodeError::Der { field: "a revoked certificate" }));
         let no_date = [0x30, 3, 2, 1, 7];
         assert_eq!(read(&no_date), Err(structure("a revocation date")));
+    }
+
+    #[test]
+    fn a_number_is_an_integer_without_a_sign() {
+        assert_eq!(whole_number(&[2, 2, 0, 0x80]), Ok(vec![0x80]));
+        assert_eq!(whole_number(&[2, 1, 0]), Ok(Vec::new()));
+        let field = "the list's number";
+        for bad in [&[2, 1, 0x80][..], &[2, 0]] {
+            assert_eq!(whole_number(bad), Err(structure(field)), "{bad:?}");
+        }
+        assert_eq!(whole_number(&[2, 1, 1, 0]), Err(DecodeError::Der { field }));
     }
 }

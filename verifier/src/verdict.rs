@@ -111,6 +111,8 @@ pub struct Verdict {
     pub claims: Option<Claims>,
     /// The policy's exceptions, used or not. Every output names them first.
     pub exceptions: Vec<DangerException>,
+    /// The last second in which the policy's own dates let an accepted verdict stand; of others no second is named.
+    pub until: UnixTime,
     /// Every check.
     pub ledger: Ledger,
 }
@@ -135,14 +137,13 @@ impl Verdict {
         }
     }
 
-    /// The last second in which this holds: of statement, certificates, revocation lists and used exceptions, whichever
-    /// ends first.
+    /// The last second in which this holds: of statement, certificates, revocation lists, documents and the policy's own
+    /// dates, whichever ends first.
     #[must_use]
     pub fn valid_until(&self) -> UnixTime {
         let evidence =
             self.claims.as_ref().map_or(UnixTime(u64::MAX), |claims| claims.validity().until);
-        let used = self.exceptions.iter().filter(|one| self.state(one) == "used");
-        used.map(|one| one.until).fold(evidence, UnixTime::min)
+        evidence.min(self.until)
     }
 
     /// True where the policy's owner let something pass that its rules refuse.

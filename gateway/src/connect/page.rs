@@ -150,8 +150,8 @@ mod tests {
         ledger.fail(&checks::STATEMENT_LEAF, "<b>", "another");
         let (decision, crypto) = (Decision::Refused, Crypto::Forged);
         let at = sealroom_attestation::UnixTime(0);
-        let verdict =
-            Verdict { decision, crypto, at, claims: None, exceptions: Vec::new(), ledger };
+        let (exceptions, until) = (Vec::new(), at);
+        let verdict = Verdict { decision, crypto, at, claims: None, exceptions, until, ledger };
         let mut out = String::new();
         table(&verdict, &mut out).expect("writing to a string");
         assert!(out.contains("statement.leaf") && out.contains("FAIL"), "{out}");

@@ -1,0 +1,8 @@
+//! What auditors of other confidential systems found, each as evidence that is refused beside evidence that is not.
+//!
+//! `docs/audits.md` has the whole list; most of it is held by tests beside the code.
+
+mod lifetime;
+#[path = "../support/node.rs"]
+mod node;
+mod scene;

@@ -17,11 +17,14 @@ use crate::policy::{Architecture, GpuPolicy, Need, Permission, Required, Version
 
 /// The setting of a configuration that names what the engine computes on.
 const DEVICE: &str = "engine.device";
+/// What it says of an engine that shows prompts to no other device.
+const CPU: &str = "cpu";
 
 /// The GPUs of a node, or the reason why it needs none.
 pub(super) fn node(policy: &GpuPolicy, node: &NodeClaims, at: UnixTime, ledger: &mut Ledger) {
-    let device = node.config.settings.get(DEVICE).map_or("cpu", String::as_str);
-    let uses = device.starts_with("cuda");
+    let device = node.config.settings.get(DEVICE).map_or(CPU, String::as_str);
+    // Whatever is not the CPU sees every prompt, under whichever name.
+    let uses = device != CPU;
     let check = &checks::GPU_REQUIRED;
     let Some(gpus) = &node.gpus else {
         let needed = uses || policy.required == Required::Always;

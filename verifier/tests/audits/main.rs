@@ -2,6 +2,7 @@
 //!
 //! `docs/audits.md` has the whole list; most of it is held by tests beside the code.
 
+mod gpus;
 mod lifetime;
 #[path = "../support/node.rs"]
 mod node;

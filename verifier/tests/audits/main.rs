@@ -4,6 +4,7 @@
 
 mod gpus;
 mod lifetime;
+mod names;
 #[path = "../support/node.rs"]
 mod node;
 mod scene;

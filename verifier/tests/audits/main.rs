@@ -2,8 +2,11 @@
 //!
 //! `docs/audits.md` has the whole list; most of it is held by tests beside the code.
 
+mod boot;
 mod gpus;
+mod lengths;
 mod lifetime;
+mod modules;
 mod names;
 #[path = "../support/node.rs"]
 mod node;

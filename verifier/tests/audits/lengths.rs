@@ -70,7 +70,6 @@ fn reads((exit, text): (Option<i32>, String)) {
     assert!(exit == Some(2) && !text.contains("FAIL"), "{exit:?}\n{text}");
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn evidence_that_declares_gigabytes_is_refused_in_64_mib() {
     let forged = tdx().sign();
@@ -102,7 +101,6 @@ fn evidence_that_declares_gigabytes_is_refused_in_64_mib() {
     }
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn endorsements_that_declare_gigabytes_are_refused_in_64_mib() {
     let forged = snp().sign();

@@ -4,6 +4,8 @@
 
 mod boot;
 mod gpus;
+// A shell there limits a process in its address space.
+#[cfg(target_os = "linux")]
 mod lengths;
 mod lifetime;
 mod modules;

@@ -13,6 +13,7 @@ use crate::node::{NOW, Node};
 /// Turns the line round from here on.
 const TURNED: &str = "model \u{202e}detpecca";
 /// A line of its own on a screen.
+#[cfg(unix)]
 const TWO_LINES: &str = "a\naccepted: the evidence is genuinely the vendor's";
 
 fn verifier(folder: &TempDir, arguments: &[&str]) -> Output {

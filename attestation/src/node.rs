@@ -182,25 +182,20 @@ pub fn verify(
     if let Some(id) = first_failure(&ledger) {
         return Err(stop(NodeError::Binding(id), Some(&parts), ledger));
     }
-    // 4. The chip signed this statement. 5. The chip is genuine.
-    let hardware = parts.verify_hardware(known, now, &mut ledger);
-    let hardware = hardware.map_err(|(error, claimed)| (error, claimed.map(|one| (one, None))));
-    // 6. The GPUs that the statement commits to are genuine, and answer this boot.
-    let proven = hardware.and_then(|hardware| match parts.verify_gpus(known, now, &mut ledger) {
-        Ok(gpus) => Ok((hardware, gpus)),
-        Err((error, gpus)) => Err((error, Some((hardware, gpus)))),
-    });
-    match proven {
-        Ok((hardware, gpus)) => Ok(Verified::new(parts.claims(hardware, gpus, freshness), ledger)),
-        Err((error, claimed)) => {
-            if !matches!(error, NodeError::Platform(_)) {
-                parts.stopped_before_hardware(&mut ledger);
-            }
-            let claimed =
-                claimed.map(|(hardware, gpus)| Box::new(parts.claims(hardware, gpus, freshness)));
-            Err(Box::new(Refusal { error, ledger, claimed }))
-        }
+    // 4. The chip signed this statement. 5. The chip is genuine. 6. The GPUs that the statement commits to are genuine, and
+    //    answer this boot.
+    let (error, claimed) = match parts.verify_hardware(known, now, &mut ledger) {
+        Err((error, hardware)) => (error, hardware.map(|hardware| (hardware, None))),
+        Ok(hardware) => match parts.verify_gpus(known, now, &mut ledger) {
+            Ok(gpus) => return Ok(Verified::new(parts.claims(hardware, gpus, freshness), ledger)),
+            Err((error, gpus)) => (error, Some((hardware, gpus))),
+        },
+    };
+    if !matches!(error, NodeError::Platform(_)) {
+        parts.stopped_before_hardware(&mut ledger);
     }
+    let claims = |(hardware, gpus)| Box::new(parts.claims(hardware, gpus, freshness));
+    Err(Box::new(Refusal { error, ledger, claimed: claimed.map(claims) }))
 }
 
 static BINDINGS: &[&Check] = &[

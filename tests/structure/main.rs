@@ -1,6 +1,7 @@
 //! Holds the architecture: arrows between packages, one crypto stack, licences, sources, and no simulator in
 //! what ships.
 
+mod audits;
 mod docs;
 
 use std::{

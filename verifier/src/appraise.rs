@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod bulletin;
+mod ends;
 mod gpu;
 mod host;
 mod snp;
@@ -44,10 +45,10 @@ impl Appraiser<'_> {
         let policy = bulletin::apply(self, &mut ledger);
         self.platform(&policy, claims, &mut ledger);
         match claims {
-            Claims::Node(node) => self::node(&policy, node, &mut ledger),
+            Claims::Node(node) => self::node(&policy, node, self.at, &mut ledger),
             Claims::Bare(_) => bare_report(&policy, &mut ledger),
             Claims::Gpu(claims) => {
-                gpu::bare(&policy.gpu, claims, &mut ledger);
+                gpu::bare(&policy.gpu, claims, self.at, &mut ledger);
                 bare_report(&policy, &mut ledger);
             }
         }
@@ -60,6 +61,13 @@ impl Appraiser<'_> {
             ledger.except(check, &format!("excepted until {until}: {reason}"));
         }
         ledger
+    }
+
+    /// The last second in which these rules still accept claims that they accept now: a grace or an exception ends, a
+    /// bulletin ends or begins, a document grows too old.
+    #[must_use]
+    pub fn until(&self, claims: &Claims) -> UnixTime {
+        ends::until(self, claims)
     }
 
     fn platform(&self, policy: &Policy, claims: &Claims, ledger: &mut Ledger) {
@@ -106,8 +114,8 @@ fn bare_report(policy: &Policy, ledger: &mut Ledger) {
     }
 }
 
-fn node(policy: &Policy, node: &NodeClaims, ledger: &mut Ledger) {
-    gpu::node(&policy.gpu, node, ledger);
+fn node(policy: &Policy, node: &NodeClaims, at: UnixTime, ledger: &mut Ledger) {
+    gpu::node(&policy.gpu, node, at, ledger);
     let (found, least) = (name(node.freshness), name(policy.freshness));
     match node.freshness {
         fresh if fresh >= policy.freshness => ledger.pass(&checks::POLICY_FRESHNESS, found),

@@ -25,6 +25,8 @@ use clap_complete::Shell;
 pub use files::load_policy;
 pub use vendors::Vendors;
 
+use crate::report::visible;
+
 /// Exit code for a question that could not be asked.
 const USAGE: u8 = 3;
 
@@ -95,7 +97,10 @@ pub fn main() -> ExitCode {
     match run(arguments) {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("error: {error:#}");
+            // Reasons quote what they refuse; lines of their own they have too.
+            let kept = |one| if one == '\n' { one } else { visible(one) };
+            let shown: String = format!("{error:#}").chars().map(kept).collect();
+            anstream::eprintln!("error: {shown}");
             ExitCode::from(USAGE)
         }
     }

@@ -193,8 +193,12 @@ impl Examined {
             (_, Crypto::Genuine) if !self.ledger.has_missing() => Decision::Accepted,
             _ => Decision::Undecided,
         };
+        let until = match (&rules, &self.claims) {
+            (Some(rules), Some(claims)) if decision == Decision::Accepted => rules.until(claims),
+            _ => UnixTime(u64::MAX),
+        };
         let exceptions = rules.map_or(Vec::new(), |rules| rules.policy.exceptions.clone());
         let Self { claims, ledger, .. } = self;
-        Verdict { decision, crypto, at, claims, exceptions, receipt: None, ledger }
+        Verdict { decision, crypto, at, claims, exceptions, receipt: None, until, ledger }
     }
 }

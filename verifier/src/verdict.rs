@@ -114,6 +114,8 @@ pub struct Verdict {
     pub exceptions: Vec<DangerException>,
     /// What a receipt of the node says, where one was given and its signature holds.
     pub receipt: Option<Receipt>,
+    /// The last second in which the policy's own dates let an accepted verdict stand; of others no second is named.
+    pub until: UnixTime,
     /// Every check.
     pub ledger: Ledger,
 }
@@ -138,14 +140,13 @@ impl Verdict {
         }
     }
 
-    /// The last second in which this holds: of statement, certificates, revocation lists and used exceptions, whichever
-    /// ends first.
+    /// The last second in which this holds: of statement, certificates, revocation lists, documents and the policy's own
+    /// dates, whichever ends first.
     #[must_use]
     pub fn valid_until(&self) -> UnixTime {
         let evidence =
             self.claims.as_ref().map_or(UnixTime(u64::MAX), |claims| claims.validity().until);
-        let used = self.exceptions.iter().filter(|one| self.state(one) == "used");
-        used.map(|one| one.until).fold(evidence, UnixTime::min)
+        evidence.min(self.until)
     }
 
     /// True where the policy's owner let something pass that its rules refuse.

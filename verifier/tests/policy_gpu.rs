@@ -143,10 +143,12 @@ fn suspended_signers_and_ages_have_rules() {
     passes(&verdict("suspended_signers = \"allowed\""), "gpu.hold");
     refuses(&judge(&fake(), "maximum_rim_age = 1"), "gpu.rim.age");
     passes(&judge(&fake(), "maximum_rim_age = 4000000000"), "gpu.rim.age");
-    let old = |spec: &mut OcspSpec| spec.produced = NOW.0 - 100;
-    let aged =
-        |age: u64| judge_with(&fake(), given(&fake(), old), &format!("maximum_ocsp_age = {age}"));
-    refuses(&aged(99), "gpu.ocsp.age");
+    // Every response is as old as its window, and the oldest counts.
+    let aged = |age: u64| judge(&fake(), &format!("maximum_ocsp_age = {age}"));
+    refuses(&aged(599), "gpu.ocsp.age");
+    passes(&aged(600), "gpu.ocsp.age");
+    assert_eq!(aged(650).valid_until(), NOW.plus(50));
+    assert_eq!(aged(4000).valid_until(), UnixTime(WINDOW.1));
 }
 
 #[test]

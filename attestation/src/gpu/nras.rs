@@ -287,16 +287,22 @@ fn common(answer: &Answer) -> Vec<Common<'_>> {
         passed: *result,
     }];
     all.extend(answer.devices.iter().map(|token| {
-        let Device { iss, eat_nonce, exp, iat, nbf, measres, .. } = &token.claims;
+        let Device { iss, eat_nonce, exp, iat, nbf, .. } = &token.claims;
         Common {
             token: &token.name,
             issuer: iss,
             nonce: eat_nonce,
             window: times(*exp, *iat, *nbf),
-            passed: measres == "success",
+            passed: passed(&token.claims),
         }
     }));
     all
+}
+
+/// The measurements are good, and nothing that is said beside them opens the device.
+fn passed(device: &Device) -> bool {
+    let locked = device.dbgstat.as_deref().is_none_or(|state| state == "disabled");
+    device.measres == "success" && device.secboot != Some(false) && locked
 }
 
 /// It counts once it was issued and its time has come, and no more at the second of its end (RFC 7519 §4.1.4).

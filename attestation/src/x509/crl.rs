@@ -126,9 +126,12 @@ fn serials(mut entries: Reader<'_>) -> Result<Vec<Vec<u8>>, DecodeError> {
     Ok(serials)
 }
 
+/// An extension's name and value, as they are encoded.
+type Extension<'a> = (&'a [u8], &'a [u8]);
+
 /// Every extension by its name, none of them critical: it would make the list cover less, or say something that is not
 /// read.
-fn none_critical<'a>(mut extensions: Reader<'a>) -> Result<Vec<(&'a [u8], &'a [u8])>, DecodeError> {
+fn none_critical<'a>(mut extensions: Reader<'a>) -> Result<Vec<Extension<'a>>, DecodeError> {
     let field = "an extension";
     let mut all = Vec::new();
     while extensions.left() > 0 {

@@ -76,6 +76,9 @@ pub(crate) fn rows() -> Vec<Row> {
         row("gpu.nras.digest", good(), changed(|spec| spec.devices.clear())),
         row("gpu.nras.result", good(), overall("x-nvidia-overall-att-result", "false")),
         row("gpu.nras.result", good(), device("measres", "\"fail\"")),
+        // NVIDIA's own policies ask for both; older claims leave them out.
+        row("gpu.nras.result", device("secboot", "null"), device("secboot", "false")),
+        row("gpu.nras.result", device("dbgstat", "null"), device("dbgstat", "\"enabled\"")),
         row("gpu.nras.key", good(), with_keys(&spec().key_set("another"))),
         row("gpu.nras.key", good(), device("kid", "\"another\"")),
         row("gpu.nras.signature", good(), changed(|spec| spec.overall.broken_signature = true)),

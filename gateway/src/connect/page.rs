@@ -150,15 +150,9 @@ mod tests {
         ledger.fail(&checks::STATEMENT_LEAF, "<b>", "another");
         let (decision, crypto) = (Decision::Refused, Crypto::Forged);
         let at = sealroom_attestation::UnixTime(0);
-        let verdict = Verdict {
-            decision,
-            crypto,
-            at,
-            claims: None,
-            exceptions: Vec::new(),
-            receipt: None,
-            ledger,
-        };
+        let (exceptions, receipt, until) = (Vec::new(), None, at);
+        let claims = None;
+        let verdict = Verdict { decision, crypto, at, claims, exceptions, receipt, until, ledger };
         let mut out = String::new();
         table(&verdict, &mut out).expect("writing to a string");
         assert!(out.contains("statement.leaf") && out.contains("FAIL"), "{out}");

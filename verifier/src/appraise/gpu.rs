@@ -17,11 +17,14 @@ use crate::policy::{Architecture, GpuPolicy, Need, Permission, Required, Version
 
 /// The setting of a configuration that names what the engine computes on.
 const DEVICE: &str = "engine.device";
+/// What it says of an engine that shows prompts to no other device.
+const CPU: &str = "cpu";
 
 /// The GPUs of a node, or the reason why it needs none.
-pub(super) fn node(policy: &GpuPolicy, node: &NodeClaims, ledger: &mut Ledger) {
-    let device = node.config.settings.get(DEVICE).map_or("cpu", String::as_str);
-    let uses = device.starts_with("cuda");
+pub(super) fn node(policy: &GpuPolicy, node: &NodeClaims, at: UnixTime, ledger: &mut Ledger) {
+    let device = node.config.settings.get(DEVICE).map_or(CPU, String::as_str);
+    // Whatever is not the CPU sees every prompt, under whichever name.
+    let uses = device != CPU;
     let check = &checks::GPU_REQUIRED;
     let Some(gpus) = &node.gpus else {
         let needed = uses || policy.required == Required::Always;
@@ -34,18 +37,18 @@ pub(super) fn node(policy: &GpuPolicy, node: &NodeClaims, ledger: &mut Ledger) {
     count(policy, gpus, ledger);
     for (label, claims) in gpus.named() {
         let mut rows = Ledger::new();
-        device_rows(policy, claims, &mut rows);
+        device_rows(policy, claims, at, &mut rows);
         ledger.append_as(&label, rows);
     }
     if let Some(first) = gpus.devices.first() {
-        endorsed(policy, first, ledger);
+        endorsed(policy, first, at, ledger);
     }
 }
 
 /// One device whose evidence stands alone.
-pub(super) fn bare(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
-    device_rows(policy, claims, ledger);
-    endorsed(policy, claims, ledger);
+pub(super) fn bare(policy: &GpuPolicy, claims: &GpuClaims, at: UnixTime, ledger: &mut Ledger) {
+    device_rows(policy, claims, at, ledger);
+    endorsed(policy, claims, at, ledger);
     ledger.not_given(&checks::GPU_RELAY, "no report says in which machine a GPU is");
 }
 
@@ -62,7 +65,7 @@ fn count(policy: &GpuPolicy, gpus: &GpuSet, ledger: &mut Ledger) {
     }
 }
 
-fn device_rows(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
+fn device_rows(policy: &GpuPolicy, claims: &GpuClaims, at: UnixTime, ledger: &mut Ledger) {
     let fields = &claims.report.fields;
     if let Some(architecture) = Architecture::of(claims.report.class) {
         let found = claims.report.class;
@@ -79,7 +82,7 @@ fn device_rows(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
         let denied = |one: &Version| denied.contains(one);
         version(&checks::GPU_VBIOS, &fields.vbios, parsed, least, denied, ledger);
     }
-    reference_values(policy, claims, ledger);
+    reference_values(policy, claims, at, ledger);
 }
 
 fn mode(policy: &GpuPolicy, found: Option<Mode>, ledger: &mut Ledger) {
@@ -112,7 +115,7 @@ fn version(
 }
 
 /// Every kind of RIM that such a device has was there, and the measurements are its values.
-fn reference_values(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
+fn reference_values(policy: &GpuPolicy, claims: &GpuClaims, at: UnixTime, ledger: &mut Ledger) {
     let check = &checks::GPU_REFERENCE_VALUES;
     let needed: &[RimKind] = match claims.report.class {
         GpuClass::Hopper | GpuClass::Blackwell => &[RimKind::Driver, RimKind::Vbios],
@@ -129,12 +132,12 @@ fn reference_values(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger)
     }
     for one in &claims.compared {
         let found = format!("{}, issued {}", one.kind, one.issued);
-        age(&checks::GPU_RIM_AGE, found, one.issued, claims.at, policy.maximum_rim_age, ledger);
+        age(&checks::GPU_RIM_AGE, found, one.issued, at, policy.maximum_rim_age, ledger);
     }
 }
 
 /// The standing of every certificate, and how old the responses are.
-fn endorsed(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
+fn endorsed(policy: &GpuPolicy, claims: &GpuClaims, at: UnixTime, ledger: &mut Ledger) {
     let standings = &claims.endorsed.standings;
     let open_ones = standings.iter().filter(|one| one.standing.is_none());
     let names: Vec<_> = open_ones.map(|one| one.name.as_str()).collect();
@@ -154,7 +157,7 @@ fn endorsed(policy: &GpuPolicy, claims: &GpuClaims, ledger: &mut Ledger) {
     let oldest = standings.iter().filter_map(|one: &CertificateStanding| one.produced).min();
     if let Some(oldest) = oldest {
         let found = format!("the oldest is of {oldest}");
-        age(&checks::GPU_OCSP_AGE, found, oldest, claims.at, policy.maximum_ocsp_age, ledger);
+        age(&checks::GPU_OCSP_AGE, found, oldest, at, policy.maximum_ocsp_age, ledger);
     }
 }
 

@@ -158,7 +158,7 @@ fn tcb(policy: &TdxPolicy, claims: &TdxClaims, at: UnixTime, ledger: &mut Ledger
             ledger.require(check, date >= least, date.to_string(), format!("{least} or later"));
         }
     }
-    let age = claims.at.0.saturating_sub(tcb.issued.0);
+    let age = at.0.saturating_sub(tcb.issued.0);
     match policy.maximum_age {
         None => ledger.not_given(&checks::TDX_TCB_AGE, format!("{age} s: no rule names any")),
         Some(most) => {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::files::{load_policy, signing_key, text};
+use super::files::{load_policy, shown, signing_key, text};
 use crate::policy::Bulletin;
 
 /// What to do with a bulletin.
@@ -46,14 +46,14 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
                 pair.sign(message).as_ref().try_into().expect("Ed25519 signs with 64 bytes")
             };
             let signed = Bulletin::sign(&text(file)?, &public, sign)
-                .with_context(|| format!("signing {}", file.display()))?;
+                .with_context(|| format!("signing {}", shown(file)))?;
             write!(out, "{signed}")?;
             anstream::eprintln!("signed by {}", hex::encode(public));
         }
         Command::Check { file, policy } => {
             let rules = load_policy(policy)?.bulletins;
             let bulletin = Bulletin::open(&text(file)?, &rules)
-                .with_context(|| format!("reading the bulletin {}", file.display()))?;
+                .with_context(|| format!("reading the bulletin {}", shown(file)))?;
             let Bulletin { publisher, sequence, window, .. } = bulletin;
             writeln!(out, "{publisher} {sequence}: {} to {}", window.from, window.until)?;
         }

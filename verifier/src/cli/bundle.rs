@@ -8,7 +8,7 @@ use sealroom_attestation::cbor::Item as _;
 
 use super::{
     check::Asked,
-    files::read_up_to,
+    files::{read_up_to, shown},
     output::{exit, print},
     values::digest,
 };
@@ -73,8 +73,8 @@ fn make(arguments: &Make) -> Result<ExitCode> {
     }
     let path = &arguments.out;
     let mut file =
-        fs::File::create_new(path).with_context(|| format!("creating {}", path.display()))?;
-    file.write_all(&bytes).with_context(|| format!("writing {}", path.display()))?;
+        fs::File::create_new(path).with_context(|| format!("creating {}", shown(path)))?;
+    file.write_all(&bytes).with_context(|| format!("writing {}", shown(path)))?;
     print(&verdict, arguments.json)?;
     Ok(exit(&verdict, mode))
 }
@@ -82,8 +82,7 @@ fn make(arguments: &Make) -> Result<ExitCode> {
 fn verify(arguments: &Verify) -> Result<ExitCode> {
     let path = &arguments.file;
     let bytes = read_up_to(path, AuditBundle::LIMIT as u64)?;
-    let bundle =
-        AuditBundle::decode(&bytes).with_context(|| format!("reading {}", path.display()))?;
+    let bundle = AuditBundle::decode(&bytes).with_context(|| format!("reading {}", shown(path)))?;
     let verdict = match bundle.replay(&arguments.danger_accept_simulated) {
         Err(error @ BundleError::Differs { .. }) => {
             anstream::eprintln!(

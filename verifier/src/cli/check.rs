@@ -7,7 +7,7 @@ use sealroom_attestation::{UnixTime, digests::Nonce, transcript::sha256};
 
 use super::{
     ear,
-    files::{endorsement_files, load_policy, read, text},
+    files::{endorsement_files, load_policy, read, shown, text},
     output::{Output, exit},
     values::{nonce, now, rfc3339},
     vendors::Vendors,
@@ -83,10 +83,10 @@ impl Asked {
     pub(super) fn question(&self) -> Result<Question> {
         let evidence = read(&self.file)?;
         if AuditBundle::looks_like(&evidence) {
-            bail!("{} is an audit bundle: see `bundle verify`", self.file.display());
+            bail!("{} is an audit bundle: see `bundle verify`", shown(&self.file));
         }
         let kind = Evidence::from_file(&evidence)
-            .with_context(|| format!("recognising {}", self.file.display()))?;
+            .with_context(|| format!("recognising {}", shown(&self.file)))?;
         if self.nonce.is_some() && !matches!(kind, Evidence::Bundle(_) | Evidence::GpuReport(_)) {
             bail!("only a bundle and a GPU's report name a nonce: a CPU's bare report has none");
         }

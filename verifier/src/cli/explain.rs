@@ -5,7 +5,10 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 
-use super::{files::read, output::unless_closed};
+use super::{
+    files::{read, shown},
+    output::unless_closed,
+};
 use crate::{
     check::Evidence,
     explain::{Document, Kind, Line, NOTICE, SCHEMA, explain, text},
@@ -39,10 +42,10 @@ struct Explanation<'e> {
 
 /// Shows every field.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let shown = || format!("explaining {}", arguments.file.display());
+    let explaining = || format!("explaining {}", shown(&arguments.file));
     let file = read(&arguments.file)?;
-    let evidence = Evidence::from_file(&file).with_context(shown)?;
-    let mut documents = explain(&evidence).with_context(shown)?;
+    let evidence = Evidence::from_file(&file).with_context(explaining)?;
+    let mut documents = explain(&evidence).with_context(explaining)?;
     documents.extend(padding(&file, &evidence));
     let written = if arguments.json {
         let fields = documents.iter().flat_map(|document| &document.lines).collect();

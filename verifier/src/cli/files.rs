@@ -11,21 +11,20 @@ use ring::signature::Ed25519KeyPair;
 use sealroom_attestation::{endorsements::Endorsements, x509};
 use zeroize::Zeroizing;
 
-use crate::policy::Policy;
+use crate::{policy::Policy, report::visible};
 
 /// Loads a policy file.
 ///
 /// # Errors
 /// Where it cannot be read or is no policy, with the file's name.
 pub fn load_policy(path: &Path) -> Result<Policy> {
-    Policy::from_toml(&text(path)?)
-        .with_context(|| format!("checking the policy {}", path.display()))
+    Policy::from_toml(&text(path)?).with_context(|| format!("checking the policy {}", shown(path)))
 }
 
 /// A file of text.
 pub(super) fn text(path: &Path) -> Result<String> {
     String::from_utf8(read(path)?)
-        .with_context(|| format!("reading {}: it is not text", path.display()))
+        .with_context(|| format!("reading {}: it is not text", shown(path)))
 }
 
 /// Loads endorsements, each file recognised by its content; of a folder every file, in the order of their names.
@@ -48,7 +47,7 @@ pub(super) fn endorsement_files(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
 
 fn add(endorsements: &mut Endorsements, path: &Path, file: &[u8]) -> Result<()> {
     let added = endorsements.add_file(file);
-    added.with_context(|| format!("recognising {}", path.display()))
+    added.with_context(|| format!("recognising {}", shown(path)))
 }
 
 fn each(paths: &[PathBuf], mut visit: impl FnMut(&Path, Vec<u8>) -> Result<()>) -> Result<()> {
@@ -65,7 +64,7 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let listing = || format!("listing {}", path.display());
+    let listing = || format!("listing {}", shown(path));
     let mut files = Vec::new();
     for entry in fs::read_dir(path).with_context(listing)? {
         let file = entry.with_context(listing)?.path();
@@ -75,6 +74,11 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+/// A path as it may be shown: whoever fills a folder chooses the names in it.
+pub(super) fn shown(path: &Path) -> String {
+    path.display().to_string().chars().map(visible).collect()
 }
 
 /// The largest file that is read, bytes: the limit of a bundle, and far above any endorsement.
@@ -87,12 +91,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Pipes and devices have no length to ask for: what is read is counted.
 pub(super) fn read_up_to(path: &Path, largest: u64) -> Result<Vec<u8>> {
-    let reading = || format!("reading {}", path.display());
+    let reading = || format!("reading {}", shown(path));
     let file = fs::File::open(path).with_context(reading)?;
     let mut bytes = Vec::new();
     file.take(largest.saturating_add(1)).read_to_end(&mut bytes).with_context(reading)?;
     if bytes.len() as u64 > largest {
-        bail!("{} has more than the {largest} bytes that are read", path.display());
+        bail!("{} has more than the {largest} bytes that are read", shown(path));
     }
     Ok(bytes)
 }
@@ -107,7 +111,7 @@ pub(super) fn write_output(path: &Path, bytes: &[u8]) -> Result<()> {
     if is_stdout(path) {
         return std::io::stdout().lock().write_all(bytes).context("writing to standard output");
     }
-    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+    fs::write(path, bytes).with_context(|| format!("writing {}", shown(path)))
 }
 
 /// The label of a private key in PEM (RFC 7468, section 10).
@@ -121,11 +125,11 @@ pub(super) fn signing_key(path: &Path) -> Result<Ed25519KeyPair> {
         None => file,
         Some(Ok(blocks)) => match <[x509::PemBlock; 1]>::try_from(blocks) {
             Ok([block]) if block.label == LABEL => Zeroizing::new(block.der),
-            _ => bail!("{} is not one block of PEM under {LABEL:?}", path.display()),
+            _ => bail!("{} is not one block of PEM under {LABEL:?}", shown(path)),
         },
-        Some(Err(_)) => bail!("{} is broken PEM", path.display()),
+        Some(Err(_)) => bail!("{} is broken PEM", shown(path)),
     };
     // OpenSSL leaves the public key out; ring computes it.
     let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der);
-    key.ok().with_context(|| format!("{} is no Ed25519 key in PKCS #8", path.display()))
+    key.ok().with_context(|| format!("{} is no Ed25519 key in PKCS #8", shown(path)))
 }

@@ -13,7 +13,7 @@ use ring::rand::SystemRandom;
 use sealroom_attestation::endpoints::Proof;
 
 use super::{
-    files::load_policy,
+    files::{load_policy, shown},
     output::{Output, exit},
     values::now,
     vendors::Vendors,
@@ -93,8 +93,8 @@ async fn ask(node: &Target, proof: Proof) -> Result<Shown, ContactError> {
     Contact::dial(node).await?.challenge(proof, &SystemRandom::new()).await
 }
 
-fn save(path: &Path, shown: &Shown) -> Result<()> {
+fn save(path: &Path, evidence: &Shown) -> Result<()> {
     let mut file =
-        fs::File::create_new(path).with_context(|| format!("creating {}", path.display()))?;
-    file.write_all(&shown.bundle).with_context(|| format!("writing {}", path.display()))
+        fs::File::create_new(path).with_context(|| format!("creating {}", shown(path)))?;
+    file.write_all(&evidence.bundle).with_context(|| format!("writing {}", shown(path)))
 }

@@ -13,7 +13,7 @@ use sealroom_attestation::{UnixTime, endorsements::Endorsements};
 use serde::Serialize;
 
 use super::{
-    files::{files, load_policy, read, text},
+    files::{files, load_policy, read, shown, text},
     values::{now, rfc3339},
     vendors::Vendors,
 };
@@ -21,6 +21,7 @@ use crate::{
     check::{Evidence, Input, Mode, check},
     judge::Trust,
     policy::{Bulletin, BulletinError, Policy, PolicyRule, reference},
+    report::visible,
     verdict::{Decision, Verdict},
 };
 
@@ -112,14 +113,14 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
 fn init(arguments: &Init) -> Result<ExitCode> {
     let path = &arguments.from;
     let evidence = Evidence::from_file(&read(path)?)
-        .with_context(|| format!("recognising {}", path.display()))?;
+        .with_context(|| format!("recognising {}", shown(path)))?;
     let at = arguments.at.map_or_else(now, Ok)?;
     let trust = arguments.vendors.trust(Policy::built_in(), &[])?;
     let verdict = check(&Input { evidence, nonce: None, mode: Mode::CryptoOnly, at }, &trust);
     let Some(claims) = &verdict.claims else {
-        bail!("{} says nothing that a policy could name", path.display());
+        bail!("{} says nothing that a policy could name", shown(path));
     };
-    let about = about(&verdict, &path.display().to_string());
+    let about = about(&verdict, &shown(path));
     write!(anstream::stdout(), "{}", Policy::observed(claims).to_toml(&about))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -131,8 +132,6 @@ fn about(verdict: &Verdict, file: &str) -> String {
         other => format!("NOT PROVEN ({other}): check it before you use this"),
     };
     let simulated = if verdict.simulated() { "SIMULATED: a test key signed this.\n" } else { "" };
-    // A file's name must not end the comment.
-    let file = file.replace(|character: char| character.is_control(), "\u{fffd}");
     format!(
         "{simulated}A policy from {file}, observed at {}; the evidence is {standing}.\nWhoever uses it says that this \
          machine was good. Lines that begin with a sign are what counts anyway.",
@@ -158,7 +157,7 @@ fn check_file(file: &Path) -> Result<ExitCode> {
         writeln!(out, "open: {line}")?;
     }
     let rules = policy.rules().len();
-    writeln!(out, "{}: {rules} rules, defaults included", file.display())?;
+    writeln!(out, "{}: {rules} rules, defaults included", shown(file))?;
     Ok(ExitCode::from(if policy.pins_a_measurement() { 0 } else { 2 }))
 }
 
@@ -242,7 +241,8 @@ fn lines(outcomes: &[Outcome], broken: usize) -> String {
         let change =
             if before == after { before.to_string() } else { format!("{before} -> {after}") };
         let because = because.as_ref().map_or(String::new(), |row| format!(": {row}"));
-        writeln!(text, "{file}: {change}{because}").expect("writing to a string");
+        let line: String = format!("{file}: {change}{because}").chars().map(visible).collect();
+        writeln!(text, "{line}").expect("writing to a string");
     }
     writeln!(text, "{broken} of {} would change", outcomes.len()).expect("writing to a string");
     text
@@ -265,7 +265,7 @@ fn draft(path: &Path, policy: &Policy) -> Result<Bulletin> {
         Err(BulletinError::Unsigned) => Bulletin::draft(&bulletin),
         opened => opened,
     };
-    opened.with_context(|| format!("reading the bulletin {}", path.display()))
+    opened.with_context(|| format!("reading the bulletin {}", shown(path)))
 }
 
 type Fleet = Vec<(PathBuf, Evidence)>;
@@ -281,7 +281,7 @@ fn fleet(arguments: &DryRun) -> Result<(Fleet, Endorsements)> {
                 Ok(evidence) => fleet.push((file, evidence)),
                 Err(_) => {
                     let added = endorsements.add_file(&bytes);
-                    added.with_context(|| format!("recognising {}", file.display()))?;
+                    added.with_context(|| format!("recognising {}", shown(&file)))?;
                 }
             }
         }

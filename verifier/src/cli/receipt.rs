@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     check::Asked,
-    files::{read, read_up_to},
+    files::{read, read_up_to, shown},
     output::{Output, exit},
 };
 use crate::receipt::{Exchange, audit_receipt, from_file, opening_from_file};
@@ -89,5 +89,5 @@ fn content(path: Option<&Path>) -> Result<Option<Zeroizing<Vec<u8>>>> {
 
 fn opening(path: &Path) -> Result<Opening> {
     let file = Zeroizing::new(read(path)?);
-    opening_from_file(&file).with_context(|| format!("reading {}", path.display()))
+    opening_from_file(&file).with_context(|| format!("reading {}", shown(path)))
 }

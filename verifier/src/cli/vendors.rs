@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use sealroom_attestation::endorsements::{Anchors, Endorsements};
 
 use super::{
-    files::{load_endorsements, text},
+    files::{load_endorsements, shown, text},
     values::digest,
 };
 use crate::{judge::Trust, policy::Policy};
@@ -49,7 +49,7 @@ impl Vendors {
         let trust = Trust::new(policy, &self.endorsements()?, &self.anchors());
         bulletins.iter().try_fold(trust, |trust, path| {
             let trust = trust.with_bulletin(&text(path)?);
-            trust.with_context(|| format!("reading the bulletin {}", path.display()))
+            trust.with_context(|| format!("reading the bulletin {}", shown(path)))
         })
     }
 }

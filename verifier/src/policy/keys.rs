@@ -230,7 +230,7 @@ pub const KEYS: &[Key] = &[
     key("tdx.event_log.expected.*.digests", "its digest, or those of its versions", EXPECTED),
     key(
         "gpu.required",
-        "evidence of GPUs \"when-used\": from nodes whose engine.device is cuda; or \"always\"",
+        "evidence of GPUs \"when-used\": from nodes whose engine.device is not cpu; or \"always\"",
         &["gpu.required"],
     ),
     key("gpu.count", "how many GPUs, switches not counted", &["gpu.count"]),

@@ -123,6 +123,27 @@ fn every_number_of_vcpus_has_its_own_digest_in_one_table_for_a_policy() {
     assert_eq!(measured.collect::<Vec<_>>(), alone);
 }
 
+/// What a policy pins can be computed again by anybody, and no byte of what boots is left out.
+#[test]
+fn the_same_files_measure_alike_and_one_other_byte_does_not() {
+    let folder = files();
+    let launch = |firmware: &str, kernel: &str, initrd: &str| {
+        let options = "--vcpus 2 --vcpu-type EPYC-Genoa";
+        digests(&format!("--ovmf {firmware} --kernel {kernel} --initrd {initrd} {options}"))
+    };
+    let same = launch("full.fd", "kernel", "initrd");
+    assert_eq!(launch("full.fd", "kernel", "initrd"), same);
+    for name in ["full.fd", "kernel", "initrd"] {
+        let mut bytes = fs::read(folder.join(name)).expect("a file");
+        bytes[20] ^= 1;
+        let other = format!("other-{name}");
+        fs::write(folder.join(&other), bytes).expect("written");
+        let instead = |file: &'static str| if file == name { &*other } else { file };
+        let changed = launch(instead("full.fd"), instead("kernel"), instead("initrd"));
+        assert_ne!(changed, same, "{name}");
+    }
+}
+
 #[test]
 fn a_processor_has_one_digest_whichever_way_it_is_named() {
     let by = |name| digests(&format!("--ovmf full.fd --vcpus 3 {name}"));

@@ -72,6 +72,8 @@ pub(super) struct Device {
     pub(super) iat: u64,
     pub(super) nbf: Option<u64>,
     pub(super) measres: String,
+    pub(super) secboot: Option<bool>,
+    pub(super) dbgstat: Option<String>,
     pub(super) hwmodel: Option<String>,
     pub(super) ueid: Option<String>,
     #[serde(rename = "x-nvidia-gpu-driver-version")]

@@ -11,6 +11,7 @@ mod endorsements;
 mod error;
 mod flags;
 mod given;
+mod published;
 mod report;
 mod table;
 mod tcb;
@@ -31,6 +32,7 @@ pub use claims::{Chip, Revocation, SnpClaims, VekClaims};
 pub use endorsements::{Endorsements, FileError, report_from_file};
 pub use error::{ChainError, CrlError, EndorsementError, ReportError, SnpError, VekError};
 pub use flags::{GuestPolicy, PlatformInfo, SignerInfo, SigningKey};
+pub use published::{Published, published};
 pub use report::{
     ChipId, DecodeError, FirmwareVersion, Measurement, REPORT_LENGTH, Report, ReportData,
     SIGNED_LENGTH,
@@ -225,35 +227,36 @@ impl Known {
         now: UnixTime,
     ) -> bool {
         let Some([vek, _, root]) = links else { return false };
-        let chain = |links| self.chain_signature(links, now);
+        let held = &self.signatures;
+        let chain = |links: [&Certificate; 3]| chain_signature(held, &links, now);
         case.check_with(&checks::SNP_CHAIN_SIGNATURE, links, chain)
             && crls.iter().all(|crl| {
-                case.check(&checks::SNP_CRL_SIGNATURE, self.crl_signature(crl, root, now))
+                case.check(&checks::SNP_CRL_SIGNATURE, crl_signature(held, crl, root, now))
             })
             && vek.key.kind == KeyKind::P384
             && case.check(&checks::SNP_REPORT_SIGNATURE, report_signature(report, vek))
     }
+}
 
-    /// The root over the authority, and the authority over the key. The root itself is pinned byte for byte.
-    fn chain_signature(&self, [vek, authority, root]: [&Certificate; 3], now: UnixTime) -> Checked {
-        for (subject, issuer) in [(authority, root), (vek, authority)] {
-            self.signatures.verify(subject, &issuer.key, now).map_err(|_| {
-                let (subject, issuer) =
-                    (subject.subject.shown().to_owned(), issuer.subject.shown().to_owned());
-                Mismatch::because(
-                    ChainError::Signature { subject, issuer },
-                    "RSA-PSS with SHA-384 by the issuer",
-                )
-            })?;
-        }
-        Ok([vek, authority, root].map(|link| link.subject.shown()).join(" < "))
+/// Each certificate is signed by the next one; they end with the root, which is pinned byte for byte.
+fn chain_signature(held: &Signatures, chain: &[&Certificate], now: UnixTime) -> Checked {
+    for (subject, issuer) in chain.iter().zip(chain.iter().skip(1)).rev() {
+        held.verify(*subject, &issuer.key, now).map_err(|_| {
+            let (subject, issuer) =
+                (subject.subject.shown().to_owned(), issuer.subject.shown().to_owned());
+            Mismatch::because(
+                ChainError::Signature { subject, issuer },
+                "RSA-PSS with SHA-384 by the issuer",
+            )
+        })?;
     }
+    Ok(chain.iter().map(|link| link.subject.shown()).collect::<Vec<_>>().join(" < "))
+}
 
-    fn crl_signature(&self, crl: &Crl, root: &Certificate, now: UnixTime) -> Checked {
-        match self.signatures.verify(crl, &root.key, now) {
-            Ok(()) => Ok(format!("by {}", root.subject.shown())),
-            Err(_) => Err(Mismatch::because(CrlError::Signature, root.subject.shown())),
-        }
+fn crl_signature(held: &Signatures, crl: &Crl, root: &Certificate, now: UnixTime) -> Checked {
+    match held.verify(crl, &root.key, now) {
+        Ok(()) => Ok(format!("by {}", root.subject.shown())),
+        Err(_) => Err(Mismatch::because(CrlError::Signature, root.subject.shown())),
     }
 }
 

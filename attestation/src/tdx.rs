@@ -18,6 +18,7 @@ mod json;
 mod lists;
 mod pck;
 mod platform;
+mod published;
 mod qe;
 mod quote;
 mod signed;
@@ -51,6 +52,7 @@ pub use event_log::{Event, EventLog, EventLogError, LONGEST_LOG, replay};
 pub use flags::{TdAttributes, Xfam};
 pub use json::TcbStatus;
 pub use pck::{Configuration, ExtensionError, Fmspc, PckExtensions, SgxType};
+pub use published::{Edition, Examined, Published, published};
 pub use quote::{
     Certification, DecodeError, LONGEST_QUOTE, Quote, QuotingEnclave, Tee, quote_from_file,
 };

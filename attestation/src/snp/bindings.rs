@@ -38,11 +38,25 @@ pub(super) fn signer(report: &Report) -> Checked {
 
 /// SIGNING_KEY, common name, issuer and extensions all say which kind of key it is, and must say the same.
 pub(super) fn kind(report: &Report, vek: &Vek, extensions: &KdsExtensions) -> Checked {
-    let key = match report.signer.signing_key() {
+    let key = report.signer.signing_key();
+    let named = match key {
         SigningKey::Vcek => Some(VekKind::Vcek),
         SigningKey::Vlek => Some(VekKind::Vlek),
         SigningKey::None | SigningKey::Reserved(_) => None,
     };
+    kind_of(vek, extensions, Some((key, named)))
+}
+
+/// The same of a certificate that no report stands beside.
+pub(super) fn kind_alone(vek: &Vek, extensions: &KdsExtensions) -> Checked {
+    kind_of(vek, extensions, None)
+}
+
+fn kind_of(
+    vek: &Vek,
+    extensions: &KdsExtensions,
+    report: Option<(SigningKey, Option<VekKind>)>,
+) -> Checked {
     let issuer = vek.certificate.issuer.shown();
     let authority = match issuer {
         name if name.starts_with("SEV-VLEK-") => Some(VekKind::Vlek),
@@ -55,13 +69,14 @@ pub(super) fn kind(report: &Report, vek: &Vek, extensions: &KdsExtensions) -> Ch
         _ => None,
     };
     let name = vek.certificate.subject.shown();
+    let key = report.map_or(vek.kind(), |(_, named)| named);
     match vek.kind() {
         Some(kind) if [key, authority, extension] == [Some(kind); 3] => {
             Ok(format!("{kind} by {issuer}"))
         }
         _ => {
             let error = VekError::Kind {
-                report: report.signer.signing_key(),
+                report: report.map_or(SigningKey::None, |(key, _)| key),
                 name: name.to_owned(),
                 issuer: issuer.to_owned(),
             };
@@ -135,6 +150,14 @@ pub(super) fn tcb(report: &Report, extensions: &KdsExtensions, generation: Gener
             let error = VekError::Tcb { certificate, report: reported };
             Err(Mismatch::new(error, certificate.components(generation), shown))
         }
+    }
+}
+
+/// The TCB that the key was derived for, in the layout of its generation.
+pub(super) fn own_tcb(extensions: &KdsExtensions, generation: Generation) -> Checked {
+    match extensions.tcb(generation) {
+        Ok(tcb) => Ok(tcb.components(generation).to_string()),
+        Err(error) => Err(Mismatch::because(VekError::from(error), "every component")),
     }
 }
 

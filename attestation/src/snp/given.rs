@@ -20,7 +20,7 @@ const MOST: usize = 32;
 /// The decoded endorsements.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given {
-    certificates: Vec<Arc<Certificate>>,
+    pub(super) certificates: Vec<Arc<Certificate>>,
     pub(super) crls: Vec<Arc<Crl>>,
 }
 
@@ -114,6 +114,13 @@ impl Given {
             (None, Some(anchor)) => Root::Anchored(anchor),
             (None, None) => Root::Unknown,
         }
+    }
+
+    /// The trusted root that a list is from, by its name.
+    pub(super) fn issuer(&self, crl: &Crl, anchors: &Anchors) -> Option<Anchor> {
+        let named = |one: &&Arc<Certificate>| one.subject.der == crl.issuer.der;
+        let given = self.certificates.iter().filter(named).find_map(|root| anchors.anchor(root));
+        given.or_else(|| Anchors::named(&crl.issuer.der))
     }
 
     fn above(

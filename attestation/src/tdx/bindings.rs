@@ -86,13 +86,22 @@ fn key(one: &Certificate) -> Result<(), Mismatch> {
 /// What each may sign, by basicConstraints and keyUsage.
 pub(super) fn constraints([leaf, authority, root]: Links<'_>) -> Checked {
     a_leaf(leaf)?;
-    for (one, between) in [(authority, 0), (root, 1)] {
-        one.may_sign(between).map_err(|reason| {
-            let name = one.subject.shown().to_owned();
-            Mismatch::because(ChainError::Constraints { name, reason }, "it may sign these")
-        })?;
-    }
+    may_sign(authority, 0)?;
+    may_sign(root, 1)?;
     Ok("authority and root may sign, the leaf may not".to_owned())
+}
+
+/// What the authority above platforms may sign.
+pub(super) fn authority(one: &Certificate) -> Checked {
+    may_sign(one, 0)?;
+    Ok("it may sign".to_owned())
+}
+
+fn may_sign(one: &Certificate, between: u32) -> Result<(), Mismatch> {
+    one.may_sign(between).map_err(|reason| {
+        let name = one.subject.shown().to_owned();
+        Mismatch::because(ChainError::Constraints { name, reason }, "it may sign these")
+    })
 }
 
 fn a_leaf(one: &Certificate) -> Result<(), Mismatch> {

@@ -49,8 +49,8 @@ impl<T> Signed for Document<T> {
 pub(super) struct Given {
     certificates: Vec<Arc<Certificate>>,
     pub(super) crls: Vec<Crl>,
-    tcb_infos: Vec<Document<TcbInfo>>,
-    qe_identities: Vec<Document<QeIdentity>>,
+    pub(super) tcb_infos: Vec<Document<TcbInfo>>,
+    pub(super) qe_identities: Vec<Document<QeIdentity>>,
 }
 
 /// The platform's chain, as far as it was found.
@@ -170,6 +170,24 @@ impl Given {
         self.qe_identities
             .iter()
             .max_by_key(|document| (document.value.id == id, document.value.issue_date))
+    }
+
+    /// The trusted root above a certificate, or why there is none.
+    pub(super) fn root_above(&self, one: &Certificate, anchors: &Anchors) -> Root {
+        root(one, &self.certificates, anchors)
+    }
+
+    /// The certificate of this name that is no root.
+    pub(super) fn named(&self, name: &[u8]) -> Option<&Arc<Certificate>> {
+        let named = |one: &&Arc<Certificate>| one.subject.der == name && !one.is_self_issued();
+        self.certificates.iter().find(named)
+    }
+
+    /// The trusted root of this name.
+    pub(super) fn root_named(&self, name: &[u8], anchors: &Anchors) -> Option<Anchor> {
+        let named = |one: &&Arc<Certificate>| one.subject.der == name;
+        let given = self.certificates.iter().filter(named).find_map(|one| anchors.anchor(one));
+        given.or_else(|| Anchors::named(name))
     }
 
     /// The certificate that signed a document: by its name, and of several the one whose key did.

@@ -46,13 +46,14 @@ impl SignedParts<'_> {
         }
         for signer in signers {
             let check = &checks::TDX_SIGNER_SIGNATURE;
-            hold = hold && case.check(check, self.link_signature(signer, root));
+            hold = hold && case.check(check, self.link(signer, root));
         }
         for (list, issuer, [_, _, check]) in
             [(&self.lists.root, root, ROOT_LIST), (&self.lists.pck, authority, PCK_LIST)]
         {
             let mut list = list.iter();
-            hold = hold && list.all(|crl| case.check(check, self.crl_signature(crl, issuer)));
+            let signed = |crl| crl_signature(self.signatures, crl, issuer, self.now);
+            hold = hold && list.all(|crl| case.check(check, signed(crl)));
         }
         let Statements { tcb_info, qe_identity, tcb_signer, qe_signer } = self.statements;
         let info = tcb_info.zip(tcb_signer.as_deref());
@@ -67,32 +68,13 @@ impl SignedParts<'_> {
 
     /// The root over the authority, and the authority over the platform. The root itself is pinned.
     fn chain_signature(&self, [leaf, authority, root]: Links<'_>) -> Checked {
-        self.link_signature(authority, root)?;
-        self.link_signature(leaf, authority)?;
+        self.link(authority, root)?;
+        self.link(leaf, authority)?;
         Ok([leaf, authority, root].map(|link| link.subject.shown()).join(" < "))
     }
 
-    fn link_signature(&self, subject: &Certificate, issuer: &Certificate) -> Checked {
-        let (below, above) = (subject.subject.shown(), issuer.subject.shown());
-        match self.signatures.verify(subject, &issuer.key, self.now) {
-            Ok(()) => Ok(format!("{below} < {above}")),
-            Err(_) => {
-                let (subject, issuer) = (below.to_owned(), above.to_owned());
-                let error = ChainError::Signature { subject, issuer };
-                Err(Mismatch::because(error, "ECDSA with SHA-256 by the issuer"))
-            }
-        }
-    }
-
-    fn crl_signature(&self, crl: &Crl, issuer: &Certificate) -> Checked {
-        let name = issuer.subject.shown();
-        match self.signatures.verify(crl, &issuer.key, self.now) {
-            Ok(()) => Ok(format!("by {name}")),
-            Err(_) => {
-                let error = CrlError::Signature { issuer: name.to_owned() };
-                Err(Mismatch::because(error, name))
-            }
-        }
+    fn link(&self, subject: &Certificate, issuer: &Certificate) -> Checked {
+        link_signature(self.signatures, subject, issuer, self.now)
     }
 
     /// The signer's signature over the raw bytes of a document. Without them the rest can still be checked.
@@ -107,14 +89,7 @@ impl SignedParts<'_> {
             case.missing(check, "the document or its signer was not given");
             return true;
         };
-        let result = match self.signatures.verify(signed, &signer.key, self.now) {
-            Ok(()) => Ok(format!("by {}", signer.subject.shown())),
-            Err(_) => Err(Mismatch::because(
-                DocumentError::Signature { document },
-                "the signer's signature over these bytes",
-            )),
-        };
-        case.check(check, result)
+        case.check(check, document_signature(self.signatures, document, signed, signer, self.now))
     }
 
     /// The lists and documents, each with its own window.
@@ -139,6 +114,58 @@ impl SignedParts<'_> {
         let identity = self.statements.qe_identity.map(|document| document.value.window());
         let windows = links.chain(signers).chain(crls).chain(info).chain(identity);
         windows.fold(Window::ALWAYS, |all, window| all.intersect(&window))
+    }
+}
+
+/// One certificate, signed by the one above it.
+pub(super) fn link_signature(
+    held: &Signatures,
+    subject: &Certificate,
+    issuer: &Certificate,
+    now: UnixTime,
+) -> Checked {
+    let (below, above) = (subject.subject.shown(), issuer.subject.shown());
+    match held.verify(subject, &issuer.key, now) {
+        Ok(()) => Ok(format!("{below} < {above}")),
+        Err(_) => {
+            let (subject, issuer) = (below.to_owned(), above.to_owned());
+            let error = ChainError::Signature { subject, issuer };
+            Err(Mismatch::because(error, "ECDSA with SHA-256 by the issuer"))
+        }
+    }
+}
+
+/// A list, signed by its issuer.
+pub(super) fn crl_signature(
+    held: &Signatures,
+    crl: &Crl,
+    issuer: &Certificate,
+    now: UnixTime,
+) -> Checked {
+    let name = issuer.subject.shown();
+    match held.verify(crl, &issuer.key, now) {
+        Ok(()) => Ok(format!("by {name}")),
+        Err(_) => {
+            let error = CrlError::Signature { issuer: name.to_owned() };
+            Err(Mismatch::because(error, name))
+        }
+    }
+}
+
+/// A document, signed over exactly its bytes.
+pub(super) fn document_signature<T>(
+    held: &Signatures,
+    document: &'static str,
+    signed: &Document<T>,
+    signer: &Certificate,
+    now: UnixTime,
+) -> Checked {
+    match held.verify(signed, &signer.key, now) {
+        Ok(()) => Ok(format!("by {}", signer.subject.shown())),
+        Err(_) => Err(Mismatch::because(
+            DocumentError::Signature { document },
+            "the signer's signature over these bytes",
+        )),
     }
 }
 

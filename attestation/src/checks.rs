@@ -24,11 +24,13 @@ macro_rules! checks {
     };
 }
 
+mod endorsements;
 mod gpu;
 mod node;
 mod snp;
 mod tdx;
 
+pub use endorsements::*;
 pub use gpu::*;
 pub use node::*;
 pub use snp::*;
@@ -36,7 +38,7 @@ pub use tdx::*;
 
 /// Every check that this version knows, for lists and documentation.
 pub fn all() -> impl Iterator<Item = &'static Check> {
-    [snp::LIST, tdx::LIST, gpu::LIST, node::LIST].into_iter().flatten().copied()
+    [snp::LIST, tdx::LIST, gpu::LIST, node::LIST, endorsements::LIST].into_iter().flatten().copied()
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ impl Item for AuditBundle {
 }
 
 /// Every item of an array; its length says nothing about memory.
-fn items<'a, T, C: Default + Extend<T>>(
+pub(crate) fn items<'a, T, C: Default + Extend<T>>(
     from: &mut Source<'a>,
     mut one: impl FnMut(&mut Source<'a>) -> Result<T, CborError>,
 ) -> Result<C, CborError> {
@@ -242,7 +242,7 @@ fn items<'a, T, C: Default + Extend<T>>(
 }
 
 /// Text with lines, in bytes.
-fn words(from: &mut Source<'_>) -> Result<String, CborError> {
+pub(crate) fn words(from: &mut Source<'_>) -> Result<String, CborError> {
     let text = str::from_utf8(from.bytes()?);
     text.map(str::to_owned).map_err(|_| from.malformed("UTF-8"))
 }

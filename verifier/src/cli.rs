@@ -2,9 +2,11 @@
 
 mod bulletin;
 mod bundle;
+mod cache;
 mod check;
 mod ear;
 mod explain;
+mod fetch;
 mod files;
 mod inspect;
 mod man;
@@ -13,6 +15,7 @@ mod output;
 mod policy;
 mod receipt;
 mod schema;
+mod sources;
 mod values;
 mod vendors;
 
@@ -54,6 +57,11 @@ enum Command {
     Check(Box<check::Arguments>),
     /// Ask a live node for evidence, and check it.
     Inspect(Box<inspect::Arguments>),
+    /// Fetch what evidence stands on from the vendors who publish it.
+    Fetch(Box<fetch::Arguments>),
+    /// List, check and clear what was fetched.
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Write, check, compare and try policies.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -117,6 +125,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Fetch(arguments) => fetch::run(&arguments),
+        Command::Cache(command) => cache::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Receipt(command) => receipt::run(&command),

@@ -37,6 +37,7 @@ mod check;
 pub mod cli;
 pub mod contact;
 pub mod ear;
+pub mod endorsements;
 pub mod explain;
 mod inspect;
 mod judge;

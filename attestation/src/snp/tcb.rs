@@ -87,7 +87,7 @@ impl fmt::Display for Cpuid {
 }
 
 /// One TCB_VERSION, all eight bytes of it. What the bytes mean depends on the generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tcb(pub [u8; 8]);
 
 /// The components of a TCB, by name.

@@ -54,7 +54,7 @@ pub enum Revocation {
 }
 
 /// Who certified the platform.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PckAuthority {
     /// Intel, when the processor was made.
     Processor,

@@ -17,7 +17,7 @@ const TEE_TDX: u32 = 0x81;
 const QE_REPORT: u16 = 6;
 
 /// Which kind of environment a quote is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tee {
     /// An SGX enclave.
     Sgx,

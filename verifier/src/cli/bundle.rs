@@ -20,7 +20,7 @@ pub(super) enum Command {
     /// Check evidence, and write the question, everything that answers it, and the verdict to one file. Exits as `check`.
     #[command(after_help = "Examples:
   sealroom-verifier bundle make report.bin --with vcek.der --with genoa_chain.pem --policy policy.toml --out case.cbor")]
-    Make(Make),
+    Make(Box<Make>),
     /// Ask again, offline: the verdict must be the same to the byte. Exits as `check` did; 1 where the verdict differs.
     #[command(after_help = "Examples:
   sealroom-verifier bundle verify case.cbor

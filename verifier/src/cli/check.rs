@@ -9,6 +9,7 @@ use super::{
     ear,
     files::{endorsement_files, load_policy, read, shown, text},
     output::{Output, exit},
+    sources::Sources,
     values::{nonce, now, rfc3339},
     vendors::Vendors,
 };
@@ -59,6 +60,11 @@ pub(super) struct Asked {
     /// The nonce for which a bundle or a GPU's report was made: 64 hexadecimal digits.
     #[arg(long, value_name = "HEX", value_parser = nonce)]
     nonce: Option<Nonce>,
+    /// Fetch what the evidence stands on, and use it beside what is given.
+    #[arg(long)]
+    fetch: bool,
+    #[command(flatten)]
+    sources: Sources,
     /// Answer one question: is this genuinely the vendor's? Exit 0 genuine, 1 not, 2 undecided.
     #[arg(long)]
     crypto_only: bool,
@@ -95,7 +101,7 @@ impl Asked {
             load_policy(path)?;
         }
         let bulletins = self.bulletin.iter().map(|path| text(path));
-        Ok(Question {
+        let mut question = Question {
             evidence,
             endorsements: endorsement_files(&self.vendors.with)?.into_iter().collect(),
             policy,
@@ -104,6 +110,19 @@ impl Asked {
             mode: if self.crypto_only { Mode::CryptoOnly } else { Mode::Policy },
             at: self.at.map_or_else(now, Ok)?,
             simulated_roots: self.vendors.danger_accept_simulated.iter().copied().collect(),
-        })
+        };
+        if self.fetch {
+            self.fetch(&mut question)?;
+        }
+        Ok(question)
+    }
+
+    /// Adds what can be had to a question. What cannot is said, and missing in its answer.
+    fn fetch(&self, question: &mut Question) -> Result<()> {
+        let Some(claims) = question.answer()?.claims else { return Ok(()) };
+        let (_, gathered) = self.sources.gather(&claims, self.vendors.anchors(), question.at)?;
+        let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
+        question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
+        Ok(())
     }
 }

@@ -1,0 +1,153 @@
+//! `cache`: what was fetched and is kept.
+
+use std::{fs, io::Write, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use sealroom_attestation::UnixTime;
+use serde::Serialize;
+
+use super::{
+    files::shown,
+    sources::own_folder,
+    values::{now, rfc3339},
+};
+use crate::endorsements::{Cache, DiskError, Entry};
+
+/// What to do with it.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List every entry: what it is, since when it is kept, until when it counts.
+    #[command(after_help = "Examples:
+  sealroom-verifier cache list
+  sealroom-verifier cache list --json --cache endorsements-cache/")]
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that every entry is as it was written, and still counts. Exit 0: all; 1: some not.
+    #[command(after_help = "Examples:
+  sealroom-verifier cache verify")]
+    Verify {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Remove what has ended, and what cannot be read.
+    #[command(after_help = "Examples:
+  sealroom-verifier cache prune")]
+    Prune {
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
+/// A cache, and a time.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// The cache. The folder `sealroom` in your cache folder when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
+    /// The time at which entries must count. The present when it is not given.
+    #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
+    at: Option<UnixTime>,
+}
+
+/// One entry, for programs.
+#[derive(Debug, Serialize)]
+struct Line {
+    file: String,
+    name: Option<String>,
+    fetched_at: Option<String>,
+    from: Option<String>,
+    until: Option<String>,
+    /// `counts`, `ended`, `not yet` or `broken`.
+    state: &'static str,
+}
+
+/// Runs one of them.
+pub(super) fn run(command: &Command) -> Result<ExitCode> {
+    match command {
+        Command::List { place, json } => list(place, *json),
+        Command::Verify { place } => verify(place),
+        Command::Prune { place } => prune(place),
+    }
+}
+
+impl Place {
+    fn lines(&self) -> Result<Vec<(PathBuf, Line)>> {
+        let own = || own_folder("XDG_CACHE_HOME", ".cache");
+        let folder = self.cache.clone().map_or_else(own, Ok)?;
+        let at = self.at.map_or_else(now, Ok)?;
+        let entries =
+            Cache::open(&folder).and_then(|cache| cache.list()).context("reading the cache")?;
+        Ok(entries
+            .into_iter()
+            .map(|(path, entry)| {
+                let line = line(shown(&path), &entry, at);
+                (path, line)
+            })
+            .collect())
+    }
+}
+
+fn line(file: String, entry: &Result<Entry, DiskError>, at: UnixTime) -> Line {
+    let Ok(entry) = entry else {
+        let nothing = || None;
+        let (name, fetched_at, from, until) = (nothing(), nothing(), nothing(), nothing());
+        return Line { file, name, fetched_at, from, until, state: "broken" };
+    };
+    let window = entry.statement.validity;
+    let state = match window {
+        _ if window.contains(at) => "counts",
+        _ if at < window.from => "not yet",
+        _ => "ended",
+    };
+    Line {
+        file,
+        name: Some(entry.name.clone()),
+        fetched_at: Some(entry.fetched_at.to_string()),
+        from: Some(window.from.to_string()),
+        until: Some(window.until.to_string()),
+        state,
+    }
+}
+
+fn print(line: &Line, out: &mut impl Write) -> std::io::Result<()> {
+    let Line { file, name, until, state, .. } = line;
+    let (name, until) = (name.as_deref().unwrap_or(file), until.as_deref().unwrap_or("-"));
+    writeln!(out, "{state:8} {until:20}  {name}")
+}
+
+fn list(place: &Place, json: bool) -> Result<ExitCode> {
+    let lines: Vec<_> = place.lines()?.into_iter().map(|(_, line)| line).collect();
+    let mut out = anstream::stdout();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&lines)?)?;
+    } else {
+        lines.iter().try_for_each(|line| print(line, &mut out))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(place: &Place) -> Result<ExitCode> {
+    let lines = place.lines()?;
+    let mut out = anstream::stdout();
+    let wrong: Vec<_> = lines.iter().filter(|(_, line)| line.state != "counts").collect();
+    wrong.iter().try_for_each(|(_, line)| print(line, &mut out))?;
+    writeln!(out, "{} of {} count", lines.len().saturating_sub(wrong.len()), lines.len())?;
+    Ok(ExitCode::from(u8::from(!wrong.is_empty())))
+}
+
+fn prune(place: &Place) -> Result<ExitCode> {
+    let mut out = anstream::stdout();
+    for (path, line) in place.lines()? {
+        if matches!(line.state, "ended" | "broken") {
+            fs::remove_file(&path).with_context(|| format!("removing {}", shown(&path)))?;
+            print(&line, &mut out)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

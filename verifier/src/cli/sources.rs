@@ -1,0 +1,121 @@
+//! Where endorsements may be fetched from, and where they are kept.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use anyhow::{Context as _, Result, bail};
+use sealroom_attestation::{UnixTime, endorsements::Anchors, snp::Generation};
+
+use crate::{
+    endorsements::{
+        Asked, Base, Cache, FetchError, Gathered, Needs, Origin, Ratchet, Resource, Service,
+        Services, Store, Update, gather, needs,
+    },
+    verdict::Claims,
+};
+
+/// Sources, as every command that may fetch takes them.
+#[derive(Debug, clap::Args)]
+#[group(skip)]
+pub(super) struct Sources {
+    /// Where fetched endorsements are kept until they end. A folder `sealroom` in your cache folder when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    cache: Option<PathBuf>,
+    /// Where the newest editions ever seen are remembered, so that no older one passes. A folder `sealroom` in your state
+    /// folder when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+    /// Ask a mirror in place of a vendor: amd, intel, intel-certificates or nvidia-rim. What it says is believed as little.
+    #[arg(long, value_name = "SERVICE=URL", value_parser = mirror)]
+    mirror: Vec<(Service, Base)>,
+    /// Take Intel's documents from the early track: a recovery counts at once.
+    #[arg(long)]
+    early: bool,
+    /// The generation of a processor whose report does not name it: milan, genoa or turin.
+    #[arg(long, value_name = "NAME", value_parser = generation)]
+    generation: Option<Generation>,
+    /// Use what was kept, and ask nobody.
+    #[arg(long)]
+    offline: bool,
+}
+
+fn mirror(text: &str) -> Result<(Service, Base), String> {
+    let (name, url) = text.split_once('=').ok_or("SERVICE=URL expected")?;
+    let names = Service::ALL.map(Service::name).join(", ");
+    let service = Service::ALL.into_iter().find(|service| service.name() == name);
+    let service = service.ok_or_else(|| format!("{name:?} is none of {names}"))?;
+    Ok((service, Base::from_url(url).map_err(|error| error.to_string())?))
+}
+
+fn generation(text: &str) -> Result<Generation, String> {
+    let named = |generation: &Generation| generation.name().eq_ignore_ascii_case(text);
+    let found = Generation::ALL.into_iter().find(named);
+    found.ok_or_else(|| format!("{text:?} is none of milan, genoa, turin"))
+}
+
+/// A folder of ours in one of the user's, by the XDG Base Directory Specification.
+pub(super) fn own_folder(variable: &str, below_home: &str) -> Result<PathBuf> {
+    let named = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map(|home| Path::new(&home).join(below_home));
+    match named.or_else(home) {
+        Some(folder) => Ok(folder.join("sealroom")),
+        None => bail!("neither {variable} nor HOME is set: name the folder"),
+    }
+}
+
+impl Sources {
+    /// The cache.
+    pub(super) fn cache(&self) -> Result<Cache> {
+        let own = || own_folder("XDG_CACHE_HOME", ".cache");
+        let folder = self.cache.clone().map_or_else(own, Ok)?;
+        Cache::open(&folder).context("opening the cache")
+    }
+
+    fn store(&self, anchors: Anchors) -> Result<Store> {
+        let own = || own_folder("XDG_STATE_HOME", ".local/state");
+        let state = self.state.clone().map_or_else(own, Ok)?;
+        let ratchet = Ratchet::open(&state).context("opening the ratchet")?;
+        let mirrors = self.mirror.iter().cloned();
+        let services = mirrors
+            .fold(Services::default(), |all, (service, base)| all.with_mirror(service, base));
+        let services = (!self.offline).then_some(services);
+        Ok(Store::new(services, anchors, self.cache()?, ratchet))
+    }
+
+    /// Everything that evidence stands on, as far as it is to be had. Who waits sees each statement come.
+    pub(super) fn gather(
+        &self,
+        claims: &Claims,
+        anchors: Anchors,
+        now: UnixTime,
+    ) -> Result<(Needs, Gathered)> {
+        let update = if self.early { Update::Early } else { Update::Standard };
+        let needs = needs(claims, update, self.generation);
+        let store = self.store(anchors)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("starting the runtime")?;
+        let begin = Instant::now();
+        let tell = |resource: &Resource, result: Result<&Asked, &FetchError>| {
+            let passed = begin.elapsed().as_secs_f32();
+            match result {
+                Ok(Asked { origin: Origin::Fetched, entry }) => {
+                    let bytes: usize = entry.files.iter().map(Vec::len).sum();
+                    let until = entry.statement.validity.until;
+                    anstream::eprintln!(
+                        "{passed:5.1} s  fetched {resource}, {bytes} bytes, until {until}"
+                    );
+                }
+                Ok(_) => anstream::eprintln!("{passed:5.1} s  kept    {resource}"),
+                Err(error) => anstream::eprintln!("{passed:5.1} s  FAILED  {resource}: {error}"),
+            }
+        };
+        let gathered = runtime.block_on(gather(&store, &needs, now, &tell));
+        for reason in &needs.unknown {
+            anstream::eprintln!("         UNKNOWN {reason}");
+        }
+        Ok((needs, gathered))
+    }
+}

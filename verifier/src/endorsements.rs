@@ -1,0 +1,26 @@
+//! Endorsements from wherever they can be had: a closed list of what may be asked for, a pinned table of whom to ask, and
+//! nothing that is believed for where it came from.
+
+mod answer;
+mod base;
+mod cache;
+mod disk;
+mod gather;
+mod http;
+mod needs;
+mod ratchet;
+mod resource;
+mod services;
+mod store;
+
+pub use answer::{Edition, Statement, Unfit};
+pub use base::{Base, BaseError};
+pub use cache::{Cache, Entry, Listed};
+pub use disk::DiskError;
+pub use gather::{Gathered, Problem, gather};
+pub use http::{HttpError, Validators};
+pub use needs::{Needs, needs};
+pub use ratchet::{Ratchet, RolledBack};
+pub use resource::{Resource, RimId, Update};
+pub use services::{Request, Service, Services};
+pub use store::{Asked, FetchError, Origin, Store};

@@ -1,0 +1,213 @@
+//! What was fetched, on disk, until it ends. An entry is believed no more than what a stranger sends: it is verified again
+//! wherever it is used.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use sealroom_attestation::{
+    UnixTime, Window,
+    cbor::{CborError, Item, Source, Writer},
+    transcript::sha256,
+};
+
+use super::{
+    answer::{Edition, Statement},
+    disk::{self, DiskError},
+    http::Validators,
+    resource::Resource,
+};
+use crate::bundle::{items, words};
+
+/// The ending of every entry's name.
+const ENDING: &str = "endorsement";
+
+/// One statement as it was answered, with what the service calls this edition of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The resource's name.
+    pub name: String,
+    /// When it was fetched, or last found to be the newest.
+    pub fetched_at: UnixTime,
+    /// How the service names this edition.
+    pub validators: Validators,
+    /// What it was when it was verified.
+    pub statement: Statement,
+    /// Body, and the signer's certificates where they came in a header.
+    pub files: Vec<Vec<u8>>,
+}
+
+/// A file of the cache, and what is in it.
+pub type Listed = (PathBuf, Result<Entry, DiskError>);
+
+/// A folder of entries.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// Opens a folder; it is made where it is not there.
+    ///
+    /// # Errors
+    /// [`DiskError`] where it cannot be made.
+    pub fn open(folder: &Path) -> Result<Self, DiskError> {
+        disk::make_folder(folder)?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    /// The entry of a resource, if there is one.
+    ///
+    /// # Errors
+    /// [`DiskError`] where it cannot be read, or is not as it was written.
+    pub fn load(&self, resource: &Resource) -> Result<Option<Entry>, DiskError> {
+        let (name, path) = (resource.to_string(), self.path(resource));
+        let entry = read(&path)?;
+        match entry {
+            Some(entry) if entry.name != name => {
+                let reason = format!("it is about {}", entry.name);
+                Err(DiskError::Broken { path, reason })
+            }
+            entry => Ok(entry),
+        }
+    }
+
+    /// Keeps an entry in place of the one before.
+    ///
+    /// # Errors
+    /// [`DiskError`] where it cannot be written: what was there before is still there.
+    pub fn store(&self, resource: &Resource, entry: &Entry) -> Result<(), DiskError> {
+        disk::replace(&self.path(resource), &entry.encode())
+    }
+
+    /// Every entry, by its name. One that cannot be read is an error in its place.
+    ///
+    /// # Errors
+    /// [`DiskError`] where the folder cannot be listed.
+    pub fn list(&self) -> Result<Vec<Listed>, DiskError> {
+        let listing = || DiskError::io("listing", &self.folder);
+        let mut all = Vec::new();
+        for file in fs::read_dir(&self.folder).map_err(listing())? {
+            let path = file.map_err(listing())?.path();
+            if path.extension().is_some_and(|ending| ending == ENDING) {
+                let entry = read(&path).and_then(|entry| {
+                    let reason = "it is gone".to_owned();
+                    entry.ok_or(DiskError::Broken { path: path.clone(), reason })
+                });
+                all.push((path, entry));
+            }
+        }
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Ok(all)
+    }
+
+    /// Names of resources are no names of files.
+    fn path(&self, resource: &Resource) -> PathBuf {
+        let name = hex::encode(sha256(resource.to_string().as_bytes()));
+        self.folder.join(name).with_extension(ENDING)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Entry>, DiskError> {
+    let Some(bytes) = disk::read(path, Entry::LIMIT as u64)? else { return Ok(None) };
+    let broken =
+        |error: CborError| DiskError::Broken { path: path.to_owned(), reason: error.to_string() };
+    Entry::decode(&bytes).map(Some).map_err(broken)
+}
+
+impl Item for Entry {
+    const NAME: &'static str = "cached endorsement";
+    const LIMIT: usize = 8 * 1024 * 1024;
+
+    fn write(&self, out: &mut Writer) {
+        let Self { name, fetched_at, validators, statement, files } = self;
+        let Validators { etag, modified } = validators;
+        let Statement { edition, validity } = statement;
+        out.map(9).number(1).number(1).number(2).bytes(name.as_bytes());
+        out.number(3).number(fetched_at.0);
+        out.number(4).optional_bytes(etag.as_deref().map(str::as_bytes));
+        out.number(5).optional_bytes(modified.as_deref().map(str::as_bytes));
+        out.number(6).bytes(&edition.number).number(7).number(edition.issued.0);
+        out.number(8).array(2).number(validity.from.0).number(validity.until.0);
+        out.number(9).array(files.len());
+        for file in files {
+            out.bytes(file);
+        }
+    }
+
+    fn read(from: &mut Source<'_>) -> Result<Self, CborError> {
+        from.map_of(9)?;
+        from.version()?;
+        from.key(2)?;
+        let name = words(from)?;
+        from.key(3)?;
+        let fetched_at = UnixTime(from.number()?);
+        from.key(4)?;
+        let etag = from.optional(words)?;
+        from.key(5)?;
+        let modified = from.optional(words)?;
+        from.key(6)?;
+        let number = from.bytes()?.to_vec();
+        from.key(7)?;
+        let edition = Edition { number, issued: UnixTime(from.number()?) };
+        from.key(8)?;
+        if from.array()? != 2 {
+            return Err(from.malformed("two times"));
+        }
+        let validity = Window { from: UnixTime(from.number()?), until: UnixTime(from.number()?) };
+        from.key(9)?;
+        let files = items(from, |from| Ok(from.bytes()?.to_vec()))?;
+        let validators = Validators { etag, modified };
+        Ok(Self { name, fetched_at, validators, statement: Statement { edition, validity }, files })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(resource: &Resource) -> Entry {
+        let edition = Edition { number: vec![7], issued: UnixTime(1) };
+        let validity = Window { from: UnixTime(1), until: UnixTime(9) };
+        let validators = Validators { etag: Some("\"a\"".to_owned()), modified: None };
+        Entry {
+            name: resource.to_string(),
+            fetched_at: UnixTime(5),
+            validators,
+            statement: Statement { edition, validity },
+            files: vec![b"one".to_vec(), Vec::new()],
+        }
+    }
+
+    #[test]
+    fn an_entry_comes_back_as_it_was_kept_and_only_under_its_own_name() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(&folder.path().join("below")).expect("a cache");
+        let resource = Resource::IntelRootList;
+        assert_eq!(cache.load(&resource).expect("nothing yet"), None);
+        cache.store(&resource, &entry(&resource)).expect("kept");
+        assert_eq!(cache.load(&resource).expect("kept"), Some(entry(&resource)));
+        let all = cache.list().expect("a list");
+        let [(path, Ok(one))] = &all[..] else { panic!("{all:?}") };
+        assert_eq!(one, &entry(&resource));
+        let other = Resource::QeIdentity {
+            tee: sealroom_attestation::tdx::Tee::Tdx,
+            update: super::super::Update::Early,
+        };
+        fs::rename(path, cache.path(&other)).expect("renamed");
+        assert!(matches!(cache.load(&other), Err(DiskError::Broken { .. })));
+    }
+
+    #[test]
+    fn an_entry_that_was_cut_short_is_named_and_never_read_as_less() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = Cache::open(folder.path()).expect("a cache");
+        let resource = Resource::IntelRootList;
+        let whole = entry(&resource).encode();
+        for length in 0..whole.len() {
+            fs::write(cache.path(&resource), &whole[..length]).expect("written");
+            assert!(matches!(cache.load(&resource), Err(DiskError::Broken { .. })), "{length}");
+        }
+    }
+}

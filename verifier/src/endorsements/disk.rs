@@ -1,0 +1,96 @@
+//! Files that are whole or not there: whoever is killed in between, or runs out of disk, leaves what was there before.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+};
+
+/// Why something was not read from disk, or not written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiskError {
+    /// The operating system says no.
+    #[error("{step} {}: {reason}", path.display())]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+    /// A file that is none of ours, or was changed.
+    #[error("{} is not as it was written: {reason}; remove it", path.display())]
+    Broken {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl DiskError {
+    pub(super) fn io(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |reason| Self::Io { step, path: path.to_owned(), reason }
+    }
+}
+
+/// Makes a folder, and those above it.
+pub(super) fn make_folder(path: &Path) -> Result<(), DiskError> {
+    fs::create_dir_all(path).map_err(DiskError::io("making", path))
+}
+
+/// Reads a file of at most `longest` bytes; `None` where there is none.
+pub(super) fn read(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, DiskError> {
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(DiskError::io("opening", path)(error)),
+    };
+    let mut bytes = Vec::new();
+    let most = longest.saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(DiskError::io("reading", path))?;
+    if bytes.len() as u64 > longest {
+        let reason = format!("more than {longest} bytes");
+        return Err(DiskError::Broken { path: path.to_owned(), reason });
+    }
+    Ok(Some(bytes))
+}
+
+/// Puts a file in place of another at once: written beside it, brought to disk, and then named.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let writing = || DiskError::io("writing", path);
+    let mut beside =
+        tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(writing())?;
+    beside.write_all(bytes).map_err(writing())?;
+    beside.as_file().sync_all().map_err(writing())?;
+    beside.persist(path).map_err(|error| writing()(error.error))?;
+    // The name itself is only on disk once its folder is.
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(writing())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("one");
+        assert_eq!(read(&path, 9).expect("no file"), None);
+        for content in [&b"first"[..], b"second"] {
+            replace(&path, content).expect("written");
+            assert_eq!(read(&path, 9).expect("a file").as_deref(), Some(content));
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+        assert!(matches!(read(&path, 5), Err(DiskError::Broken { .. })));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let error = replace(Path::new("/nowhere/at/all"), b"").expect_err("no folder");
+        assert!(error.to_string().starts_with("writing /nowhere/at/all: "), "{error}");
+    }
+}

@@ -1,0 +1,249 @@
+//! One request to one service: bounded in size and time, never redirected, through no proxy, never decompressed.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Request, StatusCode,
+    header::{
+        ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HOST, HeaderName, IF_MODIFIED_SINCE,
+        IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
+    },
+};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+use super::base::Base;
+
+/// The longest that connecting may take, TLS included.
+const CONNECT: Duration = Duration::from_secs(5);
+/// The longest that one exchange may take, from its first byte to its last.
+const WHOLE: Duration = Duration::from_secs(20);
+/// The most headers of an answer, and the most bytes of all of them.
+const HEADERS: usize = 64;
+const HEADER_BYTES: usize = 64 << 10;
+/// The longest value of a header that is kept.
+const KEPT: usize = 32 << 10;
+
+/// The status of an answer that is no other than the one before.
+pub(super) const NOT_MODIFIED: u16 = 304;
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) path: &'a str,
+    /// What is known already: an answer that is no other needs no body.
+    pub(super) known: &'a Validators,
+    pub(super) chain_header: Option<&'static str>,
+    pub(super) longest: usize,
+}
+
+/// How a service names an edition of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    /// ETag.
+    pub etag: Option<String>,
+    /// Last-Modified.
+    pub modified: Option<String>,
+}
+
+/// What came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// An answer.
+    Found { body: Bytes, chain: Option<Vec<u8>>, validators: Validators },
+    /// What is known already is the newest.
+    NotModified,
+    /// There is no such resource.
+    NotFound,
+}
+
+/// Why nothing came back.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// No connection.
+    #[error("no connection to {base}: {reason}")]
+    Connect {
+        /// To whom.
+        base: String,
+        /// The operating system's reason, or TLS's.
+        reason: String,
+    },
+    /// A step took too long.
+    #[error("{base} took longer than {seconds} s")]
+    Late {
+        /// Who.
+        base: String,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// The connection broke off, or what came was no HTTP.
+    #[error("{base} broke off: {reason}")]
+    BrokenOff {
+        /// Who.
+        base: String,
+        /// Why.
+        reason: String,
+    },
+    /// Longer than any such answer.
+    #[error("{base} answers with more than {limit} bytes")]
+    TooLong {
+        /// Who.
+        base: String,
+        /// The limit.
+        limit: usize,
+    },
+    /// A redirect. Where an answer comes from is for the pinned table to say.
+    #[error("{base} redirects, which is not followed")]
+    Redirect {
+        /// Who.
+        base: String,
+    },
+    /// Compressed, though nobody asked for that.
+    #[error("{base} answers in an encoding that was not asked for")]
+    Encoding {
+        /// Who.
+        base: String,
+    },
+    /// Too many requests, or too much to do.
+    #[error("{base} answers with status {status}")]
+    Busy {
+        /// Who.
+        base: String,
+        /// 429 or 5xx.
+        status: u16,
+        /// Seconds to wait, where it says so.
+        retry_after: Option<u64>,
+    },
+    /// Any other status.
+    #[error("{base} answers with status {status}")]
+    Status {
+        /// Who.
+        base: String,
+        /// The status.
+        status: u16,
+    },
+}
+
+/// Asks once.
+pub(super) async fn ask(base: &Base, ask: &Ask<'_>) -> Result<Reply, HttpError> {
+    let late =
+        |limit: Duration| HttpError::Late { base: base.to_string(), seconds: limit.as_secs() };
+    let stream = timeout(CONNECT, connect(base)).await.map_err(|_| late(CONNECT))??;
+    timeout(WHOLE, exchange(base, stream, ask)).await.map_err(|_| late(WHOLE))?
+}
+
+/// A connection, whatever carries it.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+async fn connect(base: &Base) -> Result<Box<dyn Stream>, HttpError> {
+    let refused = |reason: String| HttpError::Connect { base: base.to_string(), reason };
+    let tcp =
+        TcpStream::connect(base.address()).await.map_err(|error| refused(error.to_string()))?;
+    let Some(name) = base.tls_name() else { return Ok(Box::new(tcp)) };
+    let config = tls().map_err(|error| refused(error.to_string()))?;
+    let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+    Ok(Box::new(connecting.map_err(|error| refused(error.to_string()))?))
+}
+
+/// The public web's roots: they keep others from seeing which chips are asked about, and vouch for nothing that is said.
+fn tls() -> Result<ClientConfig, rustls::Error> {
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+async fn exchange(base: &Base, stream: Box<dyn Stream>, ask: &Ask<'_>) -> Result<Reply, HttpError> {
+    let broken = |error: hyper::Error| HttpError::BrokenOff {
+        base: base.to_string(),
+        reason: error.to_string(),
+    };
+    let mut builder = http1::Builder::new();
+    builder.max_headers(HEADERS).max_buf_size(HEADER_BYTES);
+    let (mut handle, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // The connection ends with the handle and the body; why it ended is told to whoever reads.
+    let driver = tokio::spawn(async move { drop(connection.await) });
+    let response = handle.send_request(request(base, ask)).await.map_err(broken)?;
+    let reply = read(base, response, ask).await;
+    driver.abort();
+    reply
+}
+
+fn request(base: &Base, ask: &Ask<'_>) -> Request<Empty<Bytes>> {
+    let mut request = Request::new(Empty::new());
+    *request.uri_mut() = base.target(ask.path);
+    let headers = request.headers_mut();
+    headers.insert(HOST, base.host_header());
+    headers.insert(
+        USER_AGENT,
+        HeaderValue::from_static(concat!("sealroom/", env!("CARGO_PKG_VERSION"))),
+    );
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    let Validators { etag, modified } = ask.known;
+    for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, modified)] {
+        if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
+            headers.insert(name, value);
+        }
+    }
+    request
+}
+
+async fn read(
+    base: &Base,
+    response: http::Response<hyper::body::Incoming>,
+    ask: &Ask<'_>,
+) -> Result<Reply, HttpError> {
+    let (head, body) = response.into_parts();
+    let name = || base.to_string();
+    match head.status {
+        StatusCode::OK => {}
+        StatusCode::NOT_MODIFIED if *ask.known != Validators::default() => {
+            return Ok(Reply::NotModified);
+        }
+        StatusCode::NOT_FOUND => return Ok(Reply::NotFound),
+        status if status.is_redirection() => return Err(HttpError::Redirect { base: name() }),
+        status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
+            let retry_after = value(&head.headers, &RETRY_AFTER).and_then(|text| text.parse().ok());
+            return Err(HttpError::Busy { base: name(), status: status.as_u16(), retry_after });
+        }
+        status => return Err(HttpError::Status { base: name(), status: status.as_u16() }),
+    }
+    if value(&head.headers, &CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(HttpError::Encoding { base: name() });
+    }
+    let limit = ask.longest;
+    let body = match Limited::new(body, limit).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return Err(HttpError::TooLong { base: name(), limit });
+        }
+        Err(error) => return Err(HttpError::BrokenOff { base: name(), reason: error.to_string() }),
+    };
+    let chain = ask.chain_header.map(HeaderName::from_static);
+    let chain = chain.and_then(|chain| value(&head.headers, &chain));
+    let etag = value(&head.headers, &ETAG);
+    let modified = value(&head.headers, &LAST_MODIFIED);
+    Ok(Reply::Found {
+        body,
+        chain: chain.map(String::into_bytes),
+        validators: Validators { etag, modified },
+    })
+}
+
+/// A header's text, where there is one and it is not longer than any that is kept.
+fn value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    (value.len() <= KEPT).then(|| value.to_owned())
+}

@@ -1,0 +1,120 @@
+//! Which statements evidence stands on: read from what it says, proven or not. A lie asks for a statement that does not
+//! exist, or for one that does not fit.
+
+use sealroom_attestation::{
+    gpu::GpuClaims,
+    node::HardwareClaims,
+    snp::{Chip, Generation, SigningKey, SnpClaims, VekKind},
+    tdx::TdxClaims,
+};
+
+use super::resource::{Resource, RimId, Update};
+use crate::verdict::Claims;
+
+/// What to ask for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// Certificates above the evidence's own, which everything else is verified with.
+    pub above: Vec<Resource>,
+    /// Everything else.
+    pub rest: Vec<Resource>,
+    /// What could not be named, and why.
+    pub unknown: Vec<String>,
+}
+
+/// Reads what evidence stands on. `generation` is for reports that do not name their processor.
+#[must_use]
+pub fn needs(claims: &Claims, update: Update, generation: Option<Generation>) -> Needs {
+    let mut needs = Needs::default();
+    match claims.hardware() {
+        Some(HardwareClaims::Snp(claims)) => needs.snp(claims, generation),
+        Some(HardwareClaims::Tdx(claims)) => needs.tdx(claims, update),
+        None => {}
+    }
+    let devices = match claims {
+        Claims::Gpu(gpu) => std::slice::from_ref(&**gpu),
+        other => {
+            other.node().and_then(|node| node.gpus.as_ref()).map_or(&[][..], |set| &set.devices)
+        }
+    };
+    devices.iter().for_each(|device| needs.gpu(device));
+    needs
+}
+
+impl Needs {
+    fn snp(&mut self, claims: &SnpClaims, told: Option<Generation>) {
+        let report = &claims.report;
+        let stated = report.cpuid.and_then(Generation::from_cpuid);
+        let Some(generation) = claims.generation.or(stated).or(told) else {
+            let reason = "the report is of version 2 and names no processor: say its generation";
+            return self.unknown.push(reason.to_owned());
+        };
+        let kind = match report.signer.signing_key() {
+            SigningKey::Vlek => VekKind::Vlek,
+            SigningKey::Vcek | SigningKey::None | SigningKey::Reserved(_) => VekKind::Vcek,
+        };
+        self.above.push(Resource::AmdChain { generation, kind });
+        self.rest.push(Resource::AmdList { generation });
+        if claims.vek.is_some() {
+            return;
+        }
+        let hwid = match claims.chip() {
+            Chip::Bound(hwid) | Chip::Stated(hwid) if kind == VekKind::Vcek => hwid,
+            Chip::Bound(_) | Chip::Stated(_) => {
+                let reason = "a VLEK is given to its cloud provider alone: ask the provider for it";
+                return self.unknown.push(reason.to_owned());
+            }
+            Chip::Unknown => {
+                let reason = "the report hides its chip: its host must give the VCEK";
+                return self.unknown.push(reason.to_owned());
+            }
+        };
+        let hwid = hwid.get(..generation.hwid_length()).unwrap_or(hwid).to_vec();
+        self.rest.push(Resource::AmdKey { generation, hwid, tcb: report.reported_tcb });
+    }
+
+    fn tdx(&mut self, claims: &TdxClaims, update: Update) {
+        let tee = claims.quote.tee;
+        let Some(pck) = &claims.pck else {
+            let reason = "the quote brings no certificate of its platform that could be read";
+            return self.unknown.push(reason.to_owned());
+        };
+        match pck.authority {
+            Some(authority) => self.above.push(Resource::IntelList { authority }),
+            None => {
+                self.unknown.push("the platform's certificate is by no authority of Intel's".into())
+            }
+        }
+        let fmspc = pck.extensions.fmspc;
+        self.above.push(Resource::TcbInfo { tee, fmspc, update });
+        self.above.push(Resource::QeIdentity { tee, update });
+        self.rest.push(Resource::IntelRootList);
+    }
+
+    /// Ids as NVIDIA's verifiers make them of a report.
+    fn gpu(&mut self, claims: &GpuClaims) {
+        let fields = &claims.report.fields;
+        let digits = fields.vbios.replace('.', "").to_ascii_uppercase();
+        let ids = match fields.gpu() {
+            Some(gpu) => {
+                let (project, sku, chip) = (&gpu.project, &gpu.project_sku, &gpu.chip_sku);
+                let driver = match &gpu.chip {
+                    Some(chip) => format!("NV_GPU_CC_DRIVER_{chip}_{}", gpu.driver),
+                    None => format!("NV_GPU_DRIVER_GH100_{}", gpu.driver),
+                };
+                vec![driver, format!("NV_GPU_VBIOS_{project}_{sku}_{chip}_{digits}")]
+            }
+            None => vec![format!("NV_SWITCH_BIOS_5612_0002_890_{digits}")],
+        };
+        for id in ids {
+            let Some(id) = RimId::new(&id) else {
+                self.unknown.push("a device's versions make no id that could be asked for".into());
+                continue;
+            };
+            let rim = Resource::Rim { id };
+            if !self.rest.contains(&rim) {
+                self.rest.push(rim);
+            }
+        }
+    }
+}

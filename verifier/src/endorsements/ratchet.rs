@@ -1,0 +1,199 @@
+//! The newest edition that was ever verified of each statement, on disk: an older one is refused, also after a restart.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use sealroom_attestation::{UnixTime, transcript::sha256};
+
+use super::{
+    answer::Edition,
+    disk::{self, DiskError},
+    resource::Resource,
+};
+
+/// The longest file that is read, bytes: hundreds of thousands of statements.
+const LONGEST: u64 = 64 << 20;
+const HEAD: &str = "sealroom ratchet 1\n";
+/// Before the last line's digest of everything above it: a file that was cut short is none.
+const DIGEST: &str = "sha256 ";
+
+/// What the newest edition of each statement is. Only a statement that was verified may move it.
+#[derive(Debug)]
+pub struct Ratchet {
+    path: PathBuf,
+    /// Held while the file is read, compared and written: threads of one process take turns here, processes at the lock
+    /// file.
+    turn: Mutex<()>,
+}
+
+/// An edition that is older than one that was verified before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("edition {} of {} was seen before, this one is {} of {}", hex::encode(&newest.number), newest.issued, hex::encode(&found.number), found.issued)]
+pub struct RolledBack {
+    /// The newest that was verified.
+    pub newest: Edition,
+    /// The one that came.
+    pub found: Edition,
+}
+
+impl Ratchet {
+    /// The ratchet in a folder, which is made where it is not there.
+    ///
+    /// # Errors
+    /// [`DiskError`] where the folder cannot be made or the file is not as it was written: it is never begun anew over one
+    /// that cannot be read.
+    pub fn open(folder: &Path) -> Result<Self, DiskError> {
+        disk::make_folder(folder)?;
+        let ratchet = Self { path: folder.join("ratchet"), turn: Mutex::new(()) };
+        ratchet.read()?;
+        Ok(ratchet)
+    }
+
+    /// Compares a verified statement with the newest one, and moves on where it is newer.
+    ///
+    /// # Errors
+    /// [`DiskError`] where what is newer could not be kept: then it must not be used. The inner error is for one that is
+    /// older.
+    pub fn admit(
+        &self,
+        resource: &Resource,
+        found: &Edition,
+    ) -> Result<Result<(), RolledBack>, DiskError> {
+        // The map is on disk: what a panic left behind here is no state.
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.lock()?;
+        let mut newest = self.read()?;
+        let name = resource.to_string();
+        match newest.get(&name) {
+            Some(newest) if found.is_before(newest) => {
+                let (newest, found) = (newest.clone(), found.clone());
+                return Ok(Err(RolledBack { newest, found }));
+            }
+            Some(newest) if newest == found => return Ok(Ok(())),
+            _ => {}
+        }
+        newest.insert(name, found.clone());
+        disk::replace(&self.path, text(&newest).as_bytes())?;
+        Ok(Ok(()))
+    }
+
+    /// The newest edition that was verified of a statement.
+    ///
+    /// # Errors
+    /// [`DiskError`] where the file cannot be read.
+    pub fn newest(&self, resource: &Resource) -> Result<Option<Edition>, DiskError> {
+        Ok(self.read()?.remove(&resource.to_string()))
+    }
+
+    /// Held until it is dropped.
+    fn lock(&self) -> Result<fs::File, DiskError> {
+        let path = self.path.with_extension("lock");
+        let locking = || DiskError::io("locking", &path);
+        let file = fs::File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(locking())?;
+        file.lock().map_err(locking())?;
+        Ok(file)
+    }
+
+    fn read(&self) -> Result<BTreeMap<String, Edition>, DiskError> {
+        let Some(bytes) = disk::read(&self.path, LONGEST)? else { return Ok(BTreeMap::new()) };
+        let broken =
+            |reason: &str| DiskError::Broken { path: self.path.clone(), reason: reason.to_owned() };
+        let text = str::from_utf8(&bytes).map_err(|_| broken("no text"))?;
+        let (lines, digest) = text.rsplit_once(DIGEST).ok_or_else(|| broken("no digest"))?;
+        if digest.strip_suffix('\n') != Some(&*hex::encode(sha256(lines.as_bytes()))) {
+            return Err(broken("its digest is another one"));
+        }
+        let lines = lines.strip_prefix(HEAD).ok_or_else(|| broken("another version"))?.lines();
+        lines.map(|line| read_line(line).ok_or_else(|| broken("a line that is none"))).collect()
+    }
+}
+
+/// `NAME NUMBER ISSUED`: the number in hexadecimal, `-` where there is none, and the time in seconds.
+fn read_line(line: &str) -> Option<(String, Edition)> {
+    let mut words = line.split(' ');
+    let (name, number, issued) = (words.next()?, words.next()?, words.next()?);
+    let number = if number == "-" { Vec::new() } else { hex::decode(number).ok()? };
+    let issued = UnixTime(issued.parse().ok()?);
+    words.next().is_none().then(|| (name.to_owned(), Edition { number, issued }))
+}
+
+fn text(all: &BTreeMap<String, Edition>) -> String {
+    let mut text = HEAD.to_owned();
+    for (name, Edition { number, issued }) in all {
+        let number = if number.is_empty() { "-".to_owned() } else { hex::encode(number) };
+        writeln!(text, "{name} {number} {}", issued.0).expect("writing to a string");
+    }
+    let digest = hex::encode(sha256(text.as_bytes()));
+    writeln!(text, "{DIGEST}{digest}").expect("writing to a string");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edition(number: u8, issued: u64) -> Edition {
+        Edition { number: vec![number], issued: UnixTime(issued) }
+    }
+
+    #[test]
+    fn what_is_older_is_refused_also_after_a_restart_and_nothing_else_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let list = Resource::IntelRootList;
+        let admit = |found: &Edition| {
+            let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+            ratchet.admit(&list, found).expect("a disk")
+        };
+        for newer in [edition(4, 40), edition(5, 50), edition(5, 50), edition(5, 51)] {
+            assert_eq!(admit(&newer), Ok(()));
+        }
+        for older in [edition(4, 99), edition(5, 50)] {
+            let newest = edition(5, 51);
+            assert_eq!(admit(&older), Err(RolledBack { newest, found: older }));
+        }
+        let other = Resource::AmdList { generation: sealroom_attestation::snp::Generation::Genoa };
+        let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+        assert_eq!(ratchet.admit(&other, &edition(1, 1)).expect("a disk"), Ok(()));
+        assert_eq!(ratchet.newest(&list).expect("a disk"), Some(edition(5, 51)));
+    }
+
+    #[test]
+    fn a_ratchet_that_was_cut_short_or_changed_is_refused_and_not_begun_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+        ratchet.admit(&Resource::IntelRootList, &edition(1, 1)).expect("a disk").expect("newer");
+        let whole = fs::read(&ratchet.path).expect("a file");
+        for length in 1..whole.len() {
+            fs::write(&ratchet.path, &whole[..length]).expect("written");
+            assert!(
+                matches!(Ratchet::open(folder.path()), Err(DiskError::Broken { .. })),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn threads_take_turns_and_no_move_is_lost() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+        std::thread::scope(|scope| {
+            for number in 1..=20 {
+                let ratchet = &ratchet;
+                scope.spawn(move || {
+                    let hwid = vec![number];
+                    let generation = sealroom_attestation::snp::Generation::Milan;
+                    let tcb = sealroom_attestation::snp::Tcb([number; 8]);
+                    let chip = Resource::AmdKey { generation, hwid, tcb };
+                    ratchet.admit(&chip, &edition(number, 1)).expect("a disk").expect("newer");
+                });
+            }
+        });
+        assert_eq!(ratchet.read().expect("a file").len(), 20);
+    }
+}

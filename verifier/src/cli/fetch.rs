@@ -59,16 +59,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Some(claims) = &verdict.claims else {
         bail!("{} says nothing that endorsements could be about", shown(path));
     };
+    let folder = &arguments.to;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", shown(folder)))?;
     let anchors = arguments.vendors.anchors();
     let (needs, gathered) = arguments.sources.gather(claims, anchors, at)?;
-    write(&arguments.to, &gathered)?;
+    write(folder, &gathered)?;
     let whole = gathered.problems.is_empty() && needs.unknown.is_empty();
     Ok(ExitCode::from(if whole { 0 } else { 2 }))
 }
 
 /// Each statement's files, under its name.
 fn write(folder: &Path, gathered: &Gathered) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("making {}", shown(folder)))?;
     for (resource, asked) in &gathered.found {
         let name = resource.to_string().replace('/', "_");
         for (number, file) in asked.entry.files.iter().enumerate() {

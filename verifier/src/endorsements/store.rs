@@ -57,11 +57,8 @@ pub enum FetchError {
     #[error(transparent)]
     Http(#[from] HttpError),
     /// The service has no such thing.
-    #[error("the service knows no {name}")]
-    NotFound {
-        /// The resource's name.
-        name: String,
-    },
+    #[error("the service has no such thing")]
+    NotFound,
     /// What came is not what was asked for, or proves nothing.
     #[error("{}: {}", .0.check.id, .0.found)]
     Unfit(Box<Unfit>),
@@ -72,11 +69,8 @@ pub enum FetchError {
     #[error("{0}")]
     Disk(Arc<DiskError>),
     /// Nothing may be asked for, and nothing that counts was kept.
-    #[error("{name} is not at hand, and nothing may be fetched")]
-    Offline {
-        /// The resource's name.
-        name: String,
-    },
+    #[error("none that counts was kept, and nobody may be asked")]
+    Offline,
     /// It failed a moment ago, and is not tried again yet.
     #[error("{error}; tried again in {seconds} s")]
     Pausing {
@@ -92,7 +86,7 @@ impl FetchError {
     #[must_use]
     pub const fn check(&self) -> &'static Check {
         match self {
-            Self::Http(_) | Self::NotFound { .. } | Self::Disk(_) | Self::Offline { .. } => {
+            Self::Http(_) | Self::NotFound | Self::Disk(_) | Self::Offline => {
                 &checks::ENDORSEMENTS_FETCH
             }
             Self::Unfit(unfit) => unfit.check,
@@ -319,7 +313,7 @@ impl Inner {
                 Ok(entry)
             }
             Err(error) => {
-                if !matches!(error, FetchError::Offline { .. }) {
+                if !matches!(error, FetchError::Offline) {
                     place.failed(&error);
                 }
                 Err(error)
@@ -334,8 +328,7 @@ impl Inner {
         above: &Endorsements,
         now: UnixTime,
     ) -> Result<Arc<Entry>, FetchError> {
-        let name = resource.to_string();
-        let Some(services) = &self.services else { return Err(FetchError::Offline { name }) };
+        let Some(services) = &self.services else { return Err(FetchError::Offline) };
         let kept = place.counting(now);
         let unknown = Validators::default();
         let known = kept.as_ref().map_or(&unknown, |entry| &entry.validators);
@@ -344,7 +337,7 @@ impl Inner {
         let Request { chain_header, longest, .. } = request;
         let reply = http::ask(&base, &Ask { path: &path, known, chain_header, longest }).await?;
         let entry = match (reply, kept) {
-            (Reply::NotFound, _) => return Err(FetchError::NotFound { name }),
+            (Reply::NotFound, _) => return Err(FetchError::NotFound),
             (Reply::NotModified, Some(kept)) => Entry { fetched_at: now, ..(*kept).clone() },
             (Reply::NotModified, None) => {
                 let status = http::NOT_MODIFIED;
@@ -354,6 +347,7 @@ impl Inner {
                 let files = answer::files(resource, &body, chain.as_deref());
                 let verified = answer::verify(resource, &files, above, &self.anchors, now);
                 let statement = verified.map_err(|unfit| FetchError::Unfit(Box::new(unfit)))?;
+                let name = resource.to_string();
                 Entry { name, fetched_at: now, validators, statement, files }
             }
         };

@@ -2,5 +2,7 @@
 
 mod ear;
 mod html;
+#[path = "../support/node.rs"]
+mod node;
 mod scene;
 mod schema;

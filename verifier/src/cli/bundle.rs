@@ -11,7 +11,7 @@ use super::{
     files::read_up_to,
     values::digest,
 };
-use crate::bundle::{AuditBundle, BundleError};
+use crate::bundle::{AuditBundle, BundleError, json};
 
 /// What to do with an audit bundle.
 #[derive(Debug, Subcommand)]
@@ -62,10 +62,9 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
 }
 
 fn make(arguments: &Make) -> Result<ExitCode> {
-    let question = arguments.asked.question()?;
+    let (question, verdict) = arguments.asked.answer()?;
     let mode = question.mode;
-    let (bundle, verdict) = AuditBundle::make(question)?;
-    let bytes = bundle.encode();
+    let bytes = AuditBundle { question, verdict: json(&verdict) }.encode();
     let (found, limit) = (bytes.len(), AuditBundle::LIMIT);
     if found > limit {
         bail!("a bundle of {found} bytes would be longer than the {limit} that are read");

@@ -7,7 +7,7 @@ use sealroom_attestation::{UnixTime, digests::Nonce, transcript::sha256};
 
 use super::{
     ear,
-    files::{endorsement_files, is_stdout, load_policy, read, text, write_output},
+    files::{self, endorsement_files, is_stdout, read, text, write_output},
     values::{digest, nonce, now, rfc3339},
 };
 use crate::{
@@ -82,8 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         bail!("two outputs cannot both be written to standard output: give one of them a file");
     }
     let signer = arguments.ear.signer(arguments.asked.nonce)?;
-    let question = arguments.asked.question()?;
-    let verdict = question.answer()?;
+    let (question, verdict) = arguments.asked.answer()?;
     if let Some(signer) = &signer {
         let policy = question.policy.as_ref().map(|text| sha256(text.as_bytes()));
         signer.write(&verdict, policy)?;
@@ -108,8 +107,8 @@ pub(super) fn print(verdict: &Verdict, as_json: bool) -> Result<()> {
 }
 
 impl Asked {
-    /// The question, with every file that it needs.
-    pub(super) fn question(&self) -> Result<Question> {
+    /// The question with every file that it needs, and its answer.
+    pub(super) fn answer(&self) -> Result<(Question, Verdict)> {
         let evidence = read(&self.file)?;
         if AuditBundle::looks_like(&evidence) {
             bail!("{} is an audit bundle: see `bundle verify`", self.file.display());
@@ -120,20 +119,22 @@ impl Asked {
             bail!("only a bundle and a GPU's report name a nonce: a CPU's bare report has none");
         }
         let policy = self.policy.as_deref().map(text).transpose()?;
-        if let Some(path) = &self.policy {
-            load_policy(path)?;
-        }
+        let read = self.policy.as_deref().zip(policy.as_deref());
+        let rules = read.map(|(path, text)| files::policy(path, text)).transpose()?;
         let bulletins = self.bulletin.iter().map(|path| text(path));
-        Ok(Question {
+        let (files, endorsements) = endorsement_files(&self.with)?;
+        let question = Question {
             evidence,
-            endorsements: endorsement_files(&self.with)?.into_iter().collect(),
+            endorsements: files,
             policy,
             bulletins: bulletins.collect::<Result<_>>()?,
             nonce: self.nonce,
             mode: if self.crypto_only { Mode::CryptoOnly } else { Mode::Policy },
             at: self.at.map_or_else(now, Ok)?,
             simulated_roots: self.danger_accept_simulated.iter().copied().collect(),
-        })
+        };
+        let verdict = question.answer_from(kind, rules, &endorsements)?;
+        Ok((question, verdict))
     }
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod ear;
 mod explain;
 mod files;
+mod late;
 mod man;
 mod measure;
 mod policy;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+
+use late::Late;
 
 pub use files::{load_endorsements, load_policy};
 pub use values::digest;
@@ -45,7 +48,7 @@ Examples:
 enum Command {
     /// Check evidence from a file.
     #[command(after_help = check::AFTER_HELP)]
-    Check(Box<check::Arguments>),
+    Check(Late<Box<check::Arguments>>),
     /// Write, check, compare and try policies.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -56,7 +59,7 @@ enum Command {
     #[command(subcommand)]
     Bulletin(bulletin::Command),
     /// Show every field of evidence: what it says, not whether it is true.
-    Explain(explain::Arguments),
+    Explain(Late<explain::Arguments>),
     /// Compute what a guest measures to, for a policy.
     Measure(measure::Arguments),
     /// Print the JSON Schema (2020-12) of what `check --json` writes.
@@ -65,7 +68,7 @@ enum Command {
     Schema,
     /// Write the manual pages to a folder.
     #[command(hide = true)]
-    Man(man::Arguments),
+    Man(Late<man::Arguments>),
     /// Print completions for a shell.
     #[command(after_help = "Examples:
   sealroom-verifier completions bash > /etc/bash_completion.d/sealroom-verifier
@@ -101,13 +104,13 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
-        Command::Check(arguments) => check::run(&arguments),
+        Command::Check(Late(arguments)) => check::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Bulletin(command) => bulletin::run(&command),
-        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Explain(Late(arguments)) => explain::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
-        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
+        Command::Man(Late(arguments)) => man::run(&arguments, Arguments::command()),
         Command::Schema => schema::run(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -9,6 +9,7 @@ use sealroom_attestation::cbor::Item as _;
 use super::{
     check::{Asked, exit, print},
     files::read_up_to,
+    late::Late,
     values::digest,
 };
 use crate::bundle::{AuditBundle, BundleError, json};
@@ -19,12 +20,12 @@ pub(super) enum Command {
     /// Check evidence, and write the question, everything that answers it, and the verdict to one file. Exits as `check`.
     #[command(after_help = "Examples:
   sealroom-verifier bundle make report.bin --with vcek.der --with genoa_chain.pem --policy policy.toml --out case.cbor")]
-    Make(Make),
+    Make(Late<Make>),
     /// Ask again, offline: the verdict must be the same to the byte. Exits as `check` did; 1 where the verdict differs.
     #[command(after_help = "Examples:
   sealroom-verifier bundle verify case.cbor
   sealroom-verifier bundle verify case.cbor --json")]
-    Verify(Verify),
+    Verify(Late<Verify>),
 }
 
 /// A question, and where the answer goes.
@@ -56,8 +57,8 @@ pub(super) struct Verify {
 /// Runs one of them.
 pub(super) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Make(arguments) => make(arguments),
-        Command::Verify(arguments) => verify(arguments),
+        Command::Make(Late(arguments)) => make(arguments),
+        Command::Verify(Late(arguments)) => verify(arguments),
     }
 }
 

@@ -371,8 +371,8 @@ fn a_policy_written_as_rules_is_the_same_policy() {
             policy.rules().into_iter().map(|rule| format!("{} = {}\n", rule.key, rule.value));
         Policy::from_toml(&format!("version = 1\n{}", lines.collect::<String>()))
     };
-    let full =
-        Policy::from_toml(include_str!("../src/policy/reference/example.toml")).expect("a policy");
+    let full = Policy::from_toml(include_str!("../../src/policy/reference/example.toml"))
+        .expect("a policy");
     for policy in [Policy::built_in(), policy("", ""), full] {
         assert_eq!(written(&policy), Ok(policy));
     }

@@ -3,5 +3,6 @@
 mod claims;
 mod gpu;
 mod rules;
+mod scene;
 mod snp;
 mod tdx;

@@ -2,6 +2,9 @@
 
 mod claims;
 mod gpu;
+mod keys;
+#[path = "../support/node.rs"]
+mod node;
 mod rules;
 mod scene;
 mod snp;

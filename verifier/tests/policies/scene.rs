@@ -1,7 +1,6 @@
 //! Forged evidence with everything that is said of it, and how a policy judges it.
 
 use sealroom_attestation::{
-    UnixTime,
     digests::Nonce,
     endorsements::{Anchors, Endorsements},
     gpu, tdx,
@@ -9,7 +8,9 @@ use sealroom_attestation::{
 use sealroom_forge::{Fake, FakeGpu, FakeSnp, FakeTdx};
 use sealroom_verifier::{Decision, Evidence, Input, Mode, Policy, Trust, Verdict, check};
 
-pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
+pub(crate) use crate::node::NOW;
+use crate::node::Shown;
+
 /// What the machines here run.
 pub(crate) const IMAGE: [u8; 48] = [7; 48];
 /// The attribute of a trust domain that the built-in policy needs.
@@ -64,6 +65,15 @@ impl Scene {
         let mut given = Endorsements { gpu: given, ..Endorsements::default() };
         given.add_file(&forged.chain_pem).expect("a chain");
         Self::of(&forged.report, given, vec![forged.root_sha256])
+    }
+
+    /// A node's bundle.
+    pub(crate) fn node(shown: Shown) -> Self {
+        let mut given = Endorsements::default();
+        for file in &shown.endorsements {
+            given.add_file(file).expect("endorsements");
+        }
+        Self::of(&shown.bundle, given, shown.roots)
     }
 
     pub(crate) fn trust(&self, policy: Policy) -> Trust {

@@ -11,7 +11,7 @@ use sealroom_forge::{Fake, FakeTdx};
 use sealroom_verifier::{Evidence, Input, Mode, Policy, Trust, Verdict, check};
 
 pub(crate) use crate::node::NOW;
-use crate::node::{Machine, Node};
+use crate::node::{Machine, Node, model_digest};
 
 const SEED: [u8; 32] = [7; 32];
 const IMAGE: [u8; 48] = [7; 48];
@@ -115,7 +115,7 @@ impl Board {
         let shown = Node { model: self.model, device: "cuda:0", gpus }
             .show(|data| Machine::snp(&Fake::snp([3; 32]).measurement(image).report_data(data)));
         let mut policy = Policy::from_toml("version = 1\nfreshness = \"none\"").expect("a policy");
-        policy.models = [(self.model.to_owned(), vec![shown.manifest])].into();
+        policy.models = [(self.model.to_owned(), vec![model_digest(self.model)])].into();
         policy.snp.measurements = [("image".to_owned(), Measurement(IMAGE))].into();
         let mut endorsements = Endorsements::default();
         for file in &shown.endorsements {

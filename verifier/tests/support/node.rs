@@ -50,8 +50,6 @@ impl Machine {
 pub(crate) struct Shown {
     /// The bundle.
     pub(crate) bundle: Vec<u8>,
-    /// The model's digest.
-    pub(crate) manifest: ManifestDigest,
     /// Endorsements, as files.
     pub(crate) endorsements: Vec<Vec<u8>>,
     /// The simulated roots.
@@ -78,20 +76,19 @@ impl Node {
             kem: KemDigest(sha256(&kem_keys)),
             kem_epoch: 0,
             gpus: GpuEntry::digest(&gpus).map(|digest| Gpus { digest, seed }),
-            manifest: Manifest::digest(&manifest),
+            manifest: model_digest(self.model),
             config: Configuration::digest(&config),
             freshness: QuoteFreshness::Cached,
             issued_at: NOW,
             expires_at: NOW.plus(LIFETIME),
         };
         let binder = Binder::Signature(signature(&statement, &pair));
-        let (model, statement) = (statement.manifest, statement.encode());
+        let statement = statement.encode();
         let Machine { hardware, endorsements, root } = machine(Statement::report_data(&statement));
         let bundle = Bundle { statement, hardware, gpus, kem_keys, manifest, config, binder };
         let of_gpus = devices.first().map(|device| device.sign().root_sha256);
         Shown {
             bundle: bundle.encode(),
-            manifest: model,
             endorsements: endorsements.into_iter().chain(published(&devices)).collect(),
             roots: [root].into_iter().chain(of_gpus).collect(),
         }
@@ -120,6 +117,11 @@ fn entry(device: &FakeGpu) -> GpuEntry {
 fn published(devices: &[FakeGpu]) -> Vec<Vec<u8>> {
     let all = GpuPublished::about(devices, (NOW.0 - 600, NOW.0 + 600), |_, _| {});
     all.files().cloned().collect()
+}
+
+/// The digest of the model of that name.
+pub(crate) fn model_digest(name: &str) -> ManifestDigest {
+    Manifest::digest(&manifest(name).encode())
 }
 
 fn manifest(name: &str) -> Manifest {

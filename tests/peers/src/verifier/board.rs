@@ -25,7 +25,7 @@ pub(super) fn write(folder: &Path) -> Result<Vec<OsString>> {
         fs::write(endorsements.join(number.to_string()), file)?;
     }
     fs::write(&bundle, &shown.bundle)?;
-    let (image, manifest) = (hex::encode(IMAGE), shown.manifest);
+    let (image, manifest) = (hex::encode(IMAGE), node::model_digest(MODEL));
     let rules = format!(
         "version = 1\nfreshness = \"none\"\n[snp.measurements]\nimage = \"{image}\"\n\
          [models]\n{MODEL} = [\"{manifest}\"]\n"

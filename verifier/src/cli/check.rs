@@ -2,6 +2,7 @@
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use anyhow::{Context as _, Result, bail};
 use sealroom_attestation::{UnixTime, digests::Nonce, transcript::sha256};
 
@@ -98,10 +99,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// Prints a verdict as text or JSON.
 pub(super) fn print(verdict: &Verdict, as_json: bool) -> Result<()> {
+    let mut out = std::io::stdout().lock();
     if as_json {
-        std::io::stdout().lock().write_all(&json(verdict))?;
-    } else {
-        write!(anstream::stdout(), "{}", table(verdict))?;
+        return Ok(out.write_all(&json(verdict))?);
+    }
+    let text = table(verdict);
+    // As a whole: a stream that strips styles writes every line by itself.
+    match AutoStream::choice(&out) {
+        ColorChoice::Never => out.write_all(strip_str(&text).to_string().as_bytes())?,
+        _ => AutoStream::auto(out).write_all(text.as_bytes())?,
     }
     Ok(())
 }

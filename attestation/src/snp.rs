@@ -17,7 +17,7 @@ mod table;
 mod tcb;
 mod vek;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::checks::{self, Check};
 use crate::claims::{Dated, Refusal, Verified};
@@ -99,7 +99,8 @@ pub fn verify(
 pub struct Known {
     anchors: Anchors,
     own: Result<Given, EndorsementError>,
-    signatures: Signatures,
+    // Made when a report comes: who has evidence of another vendor never reads AMD's authorities.
+    signatures: LazyLock<Signatures>,
 }
 
 impl Known {
@@ -107,7 +108,7 @@ impl Known {
     #[must_use]
     pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
         let own = Given::default().with(endorsements);
-        Self { anchors, own, signatures: anchors::signatures() }
+        Self { anchors, own, signatures: LazyLock::new(anchors::signatures) }
     }
 
     /// Verifies that a report was signed by a key that AMD certifies for one chip or one cloud provider, at the TCB

@@ -26,6 +26,8 @@ mod statements;
 mod status;
 mod tcb;
 
+use std::sync::LazyLock;
+
 use crate::case;
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
@@ -147,7 +149,8 @@ pub struct Known {
     anchors: Anchors,
     given: Result<Given, EndorsementError>,
     chains: Chains,
-    signatures: Signatures,
+    // Made when a quote comes: who has evidence of another vendor never reads Intel's authorities.
+    signatures: LazyLock<Signatures>,
 }
 
 impl Known {
@@ -155,7 +158,8 @@ impl Known {
     #[must_use]
     pub fn new(endorsements: &Endorsements, anchors: Anchors) -> Self {
         let given = Given::decode(endorsements);
-        Self { anchors, given, chains: Chains::default(), signatures: anchors::signatures() }
+        let (chains, signatures) = (Chains::default(), LazyLock::new(anchors::signatures as _));
+        Self { anchors, given, chains, signatures }
     }
 
     /// Verifies that a quote was signed by a key that Intel's quoting enclave certified on one platform, that Intel

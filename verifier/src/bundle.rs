@@ -104,10 +104,20 @@ impl Question {
             added.map_err(|error| BundleError::Endorsement { index, reason: error.to_string() })?;
         }
         let policy = self.policy.as_deref().map(Policy::from_toml).transpose()?;
+        self.answer_from(evidence, policy, &endorsements)
+    }
+
+    /// As [`Question::answer`], by whoever has read its files already.
+    pub(crate) fn answer_from(
+        &self,
+        evidence: Evidence,
+        policy: Option<Policy>,
+        endorsements: &Endorsements,
+    ) -> Result<Verdict, BundleError> {
         let accept = |anchors: Anchors, root: &[u8; 32]| anchors.danger_accept_simulated(*root);
         let anchors = self.simulated_roots.iter().fold(Anchors::production(), accept);
         let policy = policy.unwrap_or_else(Policy::built_in);
-        let mut trust = Trust::new(policy, &endorsements, &anchors);
+        let mut trust = Trust::new(policy, endorsements, &anchors);
         for (index, bulletin) in self.bulletins.iter().enumerate() {
             let given = trust.with_bulletin(bulletin);
             trust = given.map_err(|reason| BundleError::Bulletin { index, reason })?;

@@ -9,6 +9,7 @@ mod explain;
 mod fetch;
 mod files;
 mod inspect;
+mod late;
 mod man;
 mod measure;
 mod output;
@@ -29,6 +30,7 @@ pub use files::load_policy;
 pub use vendors::Vendors;
 
 use crate::report::visible;
+use late::Late;
 
 /// Exit code for a question that could not be asked.
 const USAGE: u8 = 3;
@@ -54,11 +56,11 @@ Examples:
 enum Command {
     /// Check evidence from a file.
     #[command(after_help = check::AFTER_HELP)]
-    Check(Box<check::Arguments>),
+    Check(Late<Box<check::Arguments>>),
     /// Ask a live node for evidence, and check it.
-    Inspect(Box<inspect::Arguments>),
+    Inspect(Late<Box<inspect::Arguments>>),
     /// Fetch what evidence stands on from the vendors who publish it.
-    Fetch(Box<fetch::Arguments>),
+    Fetch(Late<Box<fetch::Arguments>>),
     /// List, check and clear what was fetched.
     #[command(subcommand)]
     Cache(cache::Command),
@@ -70,12 +72,12 @@ enum Command {
     Bundle(bundle::Command),
     /// Hold a receipt against its node's evidence.
     #[command(subcommand)]
-    Receipt(Box<receipt::Command>),
+    Receipt(receipt::Command),
     /// Sign and check bulletins: floors and deny lists for many policies.
     #[command(subcommand)]
     Bulletin(bulletin::Command),
     /// Show every field of evidence: what it says, not whether it is true.
-    Explain(explain::Arguments),
+    Explain(Late<explain::Arguments>),
     /// Compute what a guest measures to, for a policy.
     Measure(measure::Arguments),
     /// Print the JSON Schema (2020-12) of what `check --json` writes.
@@ -84,7 +86,7 @@ enum Command {
     Schema,
     /// Write the manual pages to a folder.
     #[command(hide = true)]
-    Man(man::Arguments),
+    Man(Late<man::Arguments>),
     /// Print completions for a shell.
     #[command(after_help = "Examples:
   sealroom-verifier completions bash > /etc/bash_completion.d/sealroom-verifier
@@ -123,17 +125,17 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Fetch(arguments) => fetch::run(&arguments),
+        Command::Check(Late(arguments)) => check::run(&arguments),
+        Command::Inspect(Late(arguments)) => inspect::run(&arguments),
+        Command::Fetch(Late(arguments)) => fetch::run(&arguments),
         Command::Cache(command) => cache::run(&command),
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Receipt(command) => receipt::run(&command),
         Command::Bulletin(command) => bulletin::run(&command),
-        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Explain(Late(arguments)) => explain::run(&arguments),
         Command::Measure(arguments) => measure::run(&arguments),
-        Command::Man(arguments) => man::run(&arguments, Arguments::command()),
+        Command::Man(Late(arguments)) => man::run(&arguments, Arguments::command()),
         Command::Schema => schema::run(),
         Command::Completions { shell } => {
             let mut command = Arguments::command();

@@ -1,6 +1,6 @@
 //! Nothing is sealed on cached evidence, whatever a policy for auditors says.
 
-#[path = "support/node.rs"]
+#[path = "support/bound_node.rs"]
 mod node;
 
 use node::{NOW, Node, session};

@@ -55,6 +55,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     print("HGX, RIMs, OCSP, seen before", board.reports(), board_warm)
 }
 
+/// How many signatures say that a board is genuine, and `ring` verifying one of them.
+#[cfg(feature = "verifier")]
+pub fn floor() -> Result<(u32, impl Fn())> {
+    let signatures = Board::new(Fake::hgx(SEED).devices).signatures();
+    let real = Hopper::read()?;
+    Ok((signatures, move || real.signature.verify()))
+}
+
 /// A real device, and the signature over its report.
 struct Hopper {
     entry: GpuEntry,

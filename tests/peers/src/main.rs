@@ -6,12 +6,14 @@ mod channel;
 mod fleet;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(any(feature = "gpu", feature = "quotes"))]
+#[cfg(any(feature = "gpu", feature = "quotes", feature = "verifier"))]
 mod measure;
 #[cfg(feature = "quotes")]
 mod quotes;
 #[cfg(feature = "tokens")]
 mod tokens;
+#[cfg(feature = "verifier")]
+mod verifier;
 
 use clap::{Parser, Subcommand};
 use serde::Serialize;
@@ -37,6 +39,9 @@ enum Bench {
     /// Token ids and greedy answers of the default model, beside llama.cpp.
     #[cfg(feature = "tokens")]
     Tokens(tokens::Arguments),
+    /// The auditor's program from its start to its verdict, beside other programs that do the same job.
+    #[cfg(feature = "verifier")]
+    Verifier(verifier::Arguments),
 }
 
 /// One measurement.
@@ -80,5 +85,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Quotes(arguments) => quotes::run(&arguments),
         #[cfg(feature = "tokens")]
         Bench::Tokens(arguments) => tokens::run(&arguments),
+        #[cfg(feature = "verifier")]
+        Bench::Verifier(arguments) => verifier::run(&arguments),
     }
 }

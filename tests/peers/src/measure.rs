@@ -17,10 +17,14 @@ pub fn say_load() {
     eprintln!("load average before: {}", load.trim());
 }
 
+/// Where the attestation crate's tests have their evidence.
+pub fn testdata_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../attestation/testdata").join(name)
+}
+
 /// Evidence that the attestation crate's tests use.
 pub fn testdata(name: &str) -> Result<Vec<u8>> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../attestation/testdata");
-    fs::read(folder.join(name)).with_context(|| format!("reading {name}"))
+    fs::read(testdata_path(name)).with_context(|| format!("reading {name}"))
 }
 
 /// A time in RFC 3339.
@@ -49,6 +53,7 @@ fn micros(time: Duration) -> f64 {
 }
 
 /// A peer's time as a ratio of ours.
+#[cfg(feature = "quotes")]
 pub fn row(
     bench: &'static str,
     case: &str,

@@ -9,10 +9,11 @@ use sealroom_attestation::cbor::Item as _;
 use super::{
     check::Asked,
     files::{read_up_to, shown},
+    late::Late,
     output::{exit, print},
     values::digest,
 };
-use crate::bundle::{AuditBundle, BundleError};
+use crate::bundle::{AuditBundle, BundleError, json};
 
 /// What to do with an audit bundle.
 #[derive(Debug, Subcommand)]
@@ -20,12 +21,12 @@ pub(super) enum Command {
     /// Check evidence, and write the question, everything that answers it, and the verdict to one file. Exits as `check`.
     #[command(after_help = "Examples:
   sealroom-verifier bundle make report.bin --with vcek.der --with genoa_chain.pem --policy policy.toml --out case.cbor")]
-    Make(Box<Make>),
+    Make(Late<Box<Make>>),
     /// Ask again, offline: the verdict must be the same to the byte. Exits as `check` did; 1 where the verdict differs.
     #[command(after_help = "Examples:
   sealroom-verifier bundle verify case.cbor
   sealroom-verifier bundle verify case.cbor --json")]
-    Verify(Verify),
+    Verify(Late<Verify>),
 }
 
 /// A question, and where the answer goes.
@@ -57,16 +58,15 @@ pub(super) struct Verify {
 /// Runs one of them.
 pub(super) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Make(arguments) => make(arguments),
-        Command::Verify(arguments) => verify(arguments),
+        Command::Make(Late(arguments)) => make(arguments),
+        Command::Verify(Late(arguments)) => verify(arguments),
     }
 }
 
 fn make(arguments: &Make) -> Result<ExitCode> {
-    let question = arguments.asked.question()?;
+    let (question, verdict) = arguments.asked.answer()?;
     let mode = question.mode;
-    let (bundle, verdict) = AuditBundle::make(question)?;
-    let bytes = bundle.encode();
+    let bytes = AuditBundle { question, verdict: json(&verdict) }.encode();
     let (found, limit) = (bytes.len(), AuditBundle::LIMIT);
     if found > limit {
         bail!("a bundle of {found} bytes would be longer than the {limit} that are read");

@@ -3,11 +3,13 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail};
-use sealroom_attestation::{UnixTime, digests::Nonce, transcript::sha256};
+use sealroom_attestation::{
+    UnixTime, digests::Nonce, endorsements::Endorsements, transcript::sha256,
+};
 
 use super::{
     ear,
-    files::{endorsement_files, load_policy, read, shown, text},
+    files::{self, endorsement_files, read, shown, text},
     output::{Output, exit},
     sources::Sources,
     values::{nonce, now, rfc3339},
@@ -16,6 +18,7 @@ use super::{
 use crate::{
     bundle::{AuditBundle, Question},
     check::{Evidence, Mode},
+    verdict::Verdict,
 };
 
 pub(super) const AFTER_HELP: &str =
@@ -74,8 +77,7 @@ pub(super) struct Asked {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let taken = arguments.output.to_stdout(arguments.ear.to_stdout())?;
     let signer = arguments.ear.signer(arguments.asked.nonce)?;
-    let question = arguments.asked.question()?;
-    let verdict = question.answer()?;
+    let (question, verdict) = arguments.asked.answer()?;
     if let Some(signer) = &signer {
         let policy = question.policy.as_ref().map(|text| sha256(text.as_bytes()));
         signer.write(&verdict, policy)?;
@@ -85,8 +87,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 impl Asked {
-    /// The question, with every file that it needs.
-    pub(super) fn question(&self) -> Result<Question> {
+    /// The question with every file that it needs, and its answer.
+    pub(super) fn answer(&self) -> Result<(Question, Verdict)> {
         let evidence = read(&self.file)?;
         if AuditBundle::looks_like(&evidence) {
             bail!("{} is an audit bundle: see `bundle verify`", shown(&self.file));
@@ -97,13 +99,13 @@ impl Asked {
             bail!("only a bundle and a GPU's report name a nonce: a CPU's bare report has none");
         }
         let policy = self.policy.as_deref().map(text).transpose()?;
-        if let Some(path) = &self.policy {
-            load_policy(path)?;
-        }
+        let read = self.policy.as_deref().zip(policy.as_deref());
+        let rules = read.map(|(path, text)| files::policy(path, text)).transpose()?;
         let bulletins = self.bulletin.iter().map(|path| text(path));
+        let (files, mut endorsements) = endorsement_files(&self.vendors.with)?;
         let mut question = Question {
             evidence,
-            endorsements: endorsement_files(&self.vendors.with)?.into_iter().collect(),
+            endorsements: files,
             policy,
             bulletins: bulletins.collect::<Result<_>>()?,
             nonce: self.nonce,
@@ -112,17 +114,19 @@ impl Asked {
             simulated_roots: self.vendors.danger_accept_simulated.iter().copied().collect(),
         };
         if self.fetch {
-            self.fetch(&mut question)?;
+            self.fetch(&mut question, &mut endorsements)?;
         }
-        Ok(question)
+        let verdict = question.answer_from(kind, rules, &endorsements)?;
+        Ok((question, verdict))
     }
 
     /// Adds what can be had to a question. What cannot is said, and missing in its answer.
-    fn fetch(&self, question: &mut Question) -> Result<()> {
+    fn fetch(&self, question: &mut Question, endorsements: &mut Endorsements) -> Result<()> {
         let Some(claims) = question.answer()?.claims else { return Ok(()) };
         let (_, gathered) = self.sources.gather(&claims, self.vendors.anchors(), question.at)?;
         let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
         question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
+        endorsements.extend(gathered.endorsements);
         Ok(())
     }
 }

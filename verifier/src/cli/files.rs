@@ -1,6 +1,7 @@
 //! What is read from disk: evidence, endorsements, policies.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{Read, Write},
     path::{Path, PathBuf},
@@ -18,7 +19,12 @@ use crate::{policy::Policy, report::visible};
 /// # Errors
 /// Where it cannot be read or is no policy, with the file's name.
 pub fn load_policy(path: &Path) -> Result<Policy> {
-    Policy::from_toml(&text(path)?).with_context(|| format!("checking the policy {}", shown(path)))
+    policy(path, &text(path)?)
+}
+
+/// The policy that a file's text is.
+pub(super) fn policy(path: &Path, text: &str) -> Result<Policy> {
+    Policy::from_toml(text).with_context(|| format!("checking the policy {}", shown(path)))
 }
 
 /// A file of text.
@@ -34,15 +40,16 @@ pub(super) fn load_endorsements(paths: &[PathBuf]) -> Result<Endorsements> {
     Ok(endorsements)
 }
 
-/// As [`load_endorsements`], and the files as they are.
-pub(super) fn endorsement_files(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
-    let mut files = Vec::new();
+/// As [`load_endorsements`] but in the order of their content, and the files as they are.
+pub(super) fn endorsement_files(paths: &[PathBuf]) -> Result<(BTreeSet<Vec<u8>>, Endorsements)> {
+    let mut files = BTreeMap::new();
     each(paths, |path, file| {
-        add(&mut Endorsements::default(), path, &file)?;
-        files.push(file);
+        files.entry(file).or_insert_with(|| path.to_owned());
         Ok(())
     })?;
-    Ok(files)
+    let mut endorsements = Endorsements::default();
+    files.iter().try_for_each(|(file, path)| add(&mut endorsements, path, file))?;
+    Ok((files.into_keys().collect(), endorsements))
 }
 
 fn add(endorsements: &mut Endorsements, path: &Path, file: &[u8]) -> Result<()> {
@@ -89,11 +96,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     read_up_to(path, LARGEST)
 }
 
-/// Pipes and devices have no length to ask for: what is read is counted.
+/// Pipes and devices have no length to ask for: what is read is counted, and what they tell only saves steps.
 pub(super) fn read_up_to(path: &Path, largest: u64) -> Result<Vec<u8>> {
     let reading = || format!("reading {}", shown(path));
     let file = fs::File::open(path).with_context(reading)?;
-    let mut bytes = Vec::new();
+    let told = file.metadata().map_or(0, |about| about.len().min(largest));
+    let mut bytes = Vec::with_capacity(usize::try_from(told).unwrap_or_default());
     file.take(largest.saturating_add(1)).read_to_end(&mut bytes).with_context(reading)?;
     if bytes.len() as u64 > largest {
         bail!("{} has more than the {largest} bytes that are read", shown(path));

@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::late::Late;
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -15,13 +17,13 @@ pub(super) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Guest {
     /// The SEV-SNP launch digests of a guest, one for each number of vCPUs.
-    Snp(snp::Arguments),
+    Snp(Late<snp::Arguments>),
 }
 
 /// Prints the values that a policy pins.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     match &arguments.guest {
-        Guest::Snp(arguments) => snp::run(arguments),
+        Guest::Snp(Late(arguments)) => snp::run(arguments),
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
 };
 
+use anstream::{AutoStream, ColorChoice, adapter::strip_str};
 use anyhow::{Result, bail};
 
 use super::files::{is_stdout, write_output};
@@ -53,10 +54,16 @@ impl Output {
 
 /// Prints a verdict as text or JSON.
 pub(super) fn print(verdict: &Verdict, as_json: bool) -> Result<()> {
+    let mut out = io::stdout().lock();
     let written = if as_json {
-        io::stdout().lock().write_all(&json(verdict))
+        out.write_all(&json(verdict))
     } else {
-        write!(anstream::stdout(), "{}", table(verdict))
+        let text = table(verdict);
+        // As a whole: a stream that strips styles writes every line by itself.
+        match AutoStream::choice(&out) {
+            ColorChoice::Never => out.write_all(strip_str(&text).to_string().as_bytes()),
+            _ => AutoStream::auto(out).write_all(text.as_bytes()),
+        }
     };
     Ok(unless_closed(written)?)
 }

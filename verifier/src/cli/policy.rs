@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     files::{files, load_policy, read, shown, text},
+    late::Late,
     values::{now, rfc3339},
     vendors::Vendors,
 };
@@ -32,7 +33,7 @@ pub(super) enum Command {
     #[command(after_help = "Examples:
   sealroom-verifier policy init --from bundle.cbor --with endorsements/ > policy.toml
   sealroom-verifier policy init --from report.bin --with vcek.der --with genoa_chain.pem")]
-    Init(Init),
+    Init(Late<Init>),
     /// Check a policy file. Exit 0: it can accept something; 2: a pin is open, and it never can; 3: it is no policy.
     #[command(after_help = "Examples:
   sealroom-verifier policy check policy.toml")]
@@ -55,7 +56,7 @@ pub(super) enum Command {
     /// Show what a bulletin would break in a fleet. Exit 0: nothing; 1: something.
     #[command(after_help = "Examples:
   sealroom-verifier policy dry-run bulletin.toml fleet/ --policy policy.toml --with endorsements/")]
-    DryRun(DryRun),
+    DryRun(Late<DryRun>),
     /// Print the policy page: every key, in Markdown.
     #[command(after_help = "Examples:
   sealroom-verifier policy reference | less")]
@@ -99,10 +100,10 @@ pub(super) struct DryRun {
 /// Runs one of them.
 pub(super) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Init(arguments) => init(arguments),
+        Command::Init(Late(arguments)) => init(arguments),
         Command::Check { file } => check_file(file),
         Command::Diff { old, new, json } => diff(old, new, *json),
-        Command::DryRun(arguments) => dry_run(arguments),
+        Command::DryRun(Late(arguments)) => dry_run(arguments),
         Command::Reference => {
             write!(anstream::stdout(), "{}", reference())?;
             Ok(ExitCode::SUCCESS)

@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     check::Asked,
     files::{read, read_up_to, shown},
+    late::Late,
     output::{Output, exit},
 };
 use crate::receipt::{Exchange, audit_receipt, from_file, opening_from_file};
@@ -30,7 +31,7 @@ Examples:
   sealroom-verifier receipt verify receipt.txt bundle.cbor --policy policy.toml --at 2026-06-01T00:00:00Z
   sealroom-verifier receipt verify receipt.cbor bundle.cbor --policy policy.toml --sealed-request request.bin --json
   sealroom-verifier receipt verify receipt.cbor bundle.cbor --opening opening.cbor --request request.json --answer answer.txt")]
-    Verify(Verify),
+    Verify(Late<Box<Verify>>),
 }
 
 /// A receipt, the evidence of its node, and what was kept of the exchange.
@@ -59,16 +60,16 @@ pub(super) struct Verify {
 /// Runs one of them.
 pub(super) fn run(command: &Command) -> Result<ExitCode> {
     match command {
-        Command::Verify(arguments) => verify(arguments),
+        Command::Verify(Late(arguments)) => verify(arguments),
     }
 }
 
 fn verify(arguments: &Verify) -> Result<ExitCode> {
     let taken = arguments.output.to_stdout(false)?;
-    let question = arguments.asked.question()?;
+    let (question, verdict) = arguments.asked.answer()?;
     let signed = from_file(&read(&arguments.receipt)?);
     let exchange = exchange(arguments)?;
-    let verdict = audit_receipt(&signed, &exchange, question.answer()?)?;
+    let verdict = audit_receipt(&signed, &exchange, verdict)?;
     arguments.output.write(&verdict, taken)?;
     Ok(exit(&verdict, question.mode))
 }

@@ -10,6 +10,6 @@ mod lengths;
 mod lifetime;
 mod modules;
 mod names;
-#[path = "../support/node.rs"]
+#[path = "../support/bound_node.rs"]
 mod node;
 mod scene;

@@ -2,6 +2,8 @@
 
 mod ear;
 mod html;
+#[path = "../support/node.rs"]
+mod node;
 mod receipt;
 mod scene;
 mod schema;

@@ -14,7 +14,10 @@ use sealroom_attestation::{
 use sealroom_verifier::{Claims, Decision, Exchange, NoNode, Verdict, audit_receipt, report};
 use serde_json::Value;
 
-use crate::scene::{self, Board, NOW};
+use crate::{
+    node::receipt_key,
+    scene::{self, Board, NOW},
+};
 
 const SALT: [u8; 32] = [9; 32];
 
@@ -52,7 +55,7 @@ fn receipt(verdict: &Verdict) -> Receipt {
 }
 
 fn signed(receipt: &Receipt) -> Vec<u8> {
-    let key = scene::receipt_key();
+    let key = receipt_key();
     receipt::sign(receipt, |bytes| key.sign(bytes).as_ref().try_into().expect("64 bytes"))
 }
 
@@ -151,7 +154,7 @@ fn run(receipt: &[u8]) -> (Option<i32>, Value) {
     };
     let mut command = Command::new(env!("CARGO_BIN_EXE_sealroom-verifier"));
     command.args(["receipt", "verify"]).arg(file("receipt", receipt));
-    command.arg(file("bundle", &Board::default().bundle())).args(["--at", &NOW.to_string()]);
+    command.arg(file("bundle", &Board::default().shown().bundle)).args(["--at", &NOW.to_string()]);
     command.arg("--sealed-request").arg(file("request", b"sealed")).arg("--json");
     let output = command.output().expect("the verifier runs");
     (output.status.code(), serde_json::from_slice(&output.stdout).expect("JSON"))

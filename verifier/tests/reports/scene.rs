@@ -2,25 +2,17 @@
 
 use std::{fs, path::Path};
 
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sealroom_attestation::{
-    UnixTime,
-    cbor::Item,
-    digests::*,
     endorsements::{Anchors, Endorsements},
-    evidence::{Binder, Bundle, GpuClass, GpuEntry, Hardware},
-    gpu,
-    manifest::{Configuration, Manifest, ModelFile},
-    seal::{KemKey, KemKind, KeyConfig, Random, RandomFailed},
     snp::Measurement,
-    statement::{Gpus, QuoteFreshness, Statement},
     tdx,
-    transcript::sha256,
 };
-use sealroom_forge::{Fake, FakeGpu, FakeHgx, FakeTdx, GpuClass as Forged, GpuPublished};
-use sealroom_verifier::{Evidence, Input, Mode, Need, Policy, Trust, Verdict, check};
+use sealroom_forge::{Fake, FakeTdx};
+use sealroom_verifier::{Evidence, Input, Mode, Policy, Trust, Verdict, check};
 
-pub(crate) const NOW: UnixTime = UnixTime(1_790_000_000);
+pub(crate) use crate::node::NOW;
+use crate::node::{Machine, Node, Shown, model_digest};
+
 const SEED: [u8; 32] = [7; 32];
 const IMAGE: [u8; 48] = [7; 48];
 
@@ -118,105 +110,25 @@ impl Default for Board {
 
 impl Board {
     pub(crate) fn verdict(&self) -> Verdict {
-        let (evidence, trust) = self.made();
-        check(&input(Evidence::Bundle(evidence), Mode::Policy), &trust)
-    }
-
-    /// The bundle, as its file holds it.
-    pub(crate) fn bundle(&self) -> Vec<u8> {
-        self.made().0
-    }
-
-    /// The bundle, and the trust under which it is accepted.
-    fn made(&self) -> (Vec<u8>, Trust) {
-        let identity = IdentityKey([4; 32]);
-        let seed = [9; 32];
-        let nonce = Gpus { digest: [0; 32], seed }.nonce(&identity);
-        let board = Fake::hgx(SEED).nonce(nonce);
-        let gpus = entries(&board);
-        let manifest = manifest(self.model).encode();
-        let settings = [("engine.device".to_owned(), "cuda:0".to_owned())].into();
-        let config = Configuration { settings }.encode();
-        let kem = KemKey::generate(KemKind::XWing, 1, &Always(0x52)).expect("a key");
-        let kem_keys = KeyConfig::encode_list(&[kem.config()]);
-        let statement = Statement {
-            identity,
-            receipt_key: ReceiptKey(
-                receipt_key().public_key().as_ref().try_into().expect("32 bytes"),
-            ),
-            leaf: LeafDigest([6; 32]),
-            kem: KemDigest(sha256(&kem_keys)),
-            kem_epoch: 0,
-            gpus: GpuEntry::digest(&gpus).map(|digest| Gpus { digest, seed }),
-            manifest: Manifest::digest(&manifest),
-            config: Configuration::digest(&config),
-            freshness: QuoteFreshness::Cached,
-            issued_at: NOW,
-            expires_at: NOW.plus(3600),
-        };
-        let models = [(self.model.to_owned(), vec![statement.manifest])].into();
-        let statement = statement.encode();
-        let report_data = Statement::report_data(&statement);
-        let image = if self.other_image { [8; 48] } else { IMAGE };
-        let chip = Fake::snp([3; 32]).measurement(image).report_data(report_data).sign();
-        let certificates = Some(chip.table.clone());
-        let hardware = Hardware::Snp { report: chip.report, certificates };
-        let binder = Binder::None;
-        let bundle = Bundle { statement, hardware, gpus, kem_keys, manifest, config, binder };
+        let shown = self.shown();
         let mut policy = Policy::from_toml("version = 1\nfreshness = \"none\"").expect("a policy");
-        policy.models = models;
+        policy.models = [(self.model.to_owned(), vec![model_digest(self.model)])].into();
         policy.snp.measurements = [("image".to_owned(), Measurement(IMAGE))].into();
-        policy.snp.revocation = Need::IfGiven;
-        let root = board.devices.first().map(|device| device.sign().root_sha256);
-        let anchors = Anchors::production().danger_accept_simulated(chip.root_sha256);
-        let anchors = anchors.danger_accept_simulated(root.expect("a device"));
-        (bundle.encode(), Trust::new(policy, &published(&board.devices), &anchors))
+        let mut endorsements = Endorsements::default();
+        for file in &shown.endorsements {
+            endorsements.add_file(file).expect("endorsements");
+        }
+        let accept = |anchors: Anchors, root: &[u8; 32]| anchors.danger_accept_simulated(*root);
+        let anchors = shown.roots.iter().fold(Anchors::production(), accept);
+        let trust = Trust::new(policy, &endorsements, &anchors);
+        check(&input(Evidence::Bundle(shown.bundle), Mode::Policy), &trust)
     }
-}
 
-/// The key that signs the board's receipts.
-pub(crate) fn receipt_key() -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(&[5; 32]).expect("a seed")
-}
-
-/// The same bytes again and again: pages of one scene are equal.
-struct Always(u8);
-
-impl Random for Always {
-    fn fill(&self, bytes: &mut [u8]) -> Result<(), RandomFailed> {
-        bytes.fill(self.0);
-        Ok(())
-    }
-}
-
-fn entries(board: &FakeHgx) -> Vec<GpuEntry> {
-    let entry = |one: sealroom_forge::GpuEvidence| {
-        let class = match one.class {
-            Forged::Hopper => GpuClass::Hopper,
-            Forged::Blackwell => GpuClass::Blackwell,
-            Forged::Ls10 => GpuClass::Ls10,
-        };
-        GpuEntry { class, report: one.report, chain: one.chain_pem }
-    };
-    board.sign().into_iter().map(entry).collect()
-}
-
-fn published(devices: &[FakeGpu]) -> Endorsements {
-    let all = GpuPublished::about(devices, (NOW.0 - 600, NOW.0 + 600), |_, _| {});
-    let gpu = gpu::Endorsements { rims: all.rims, ocsp: all.ocsp, ..gpu::Endorsements::default() };
-    Endorsements { gpu, ..Endorsements::default() }
-}
-
-fn manifest(name: &str) -> Manifest {
-    let files = vec![ModelFile { name: "model.gguf".into(), size: 1, sha256: [1; 32] }];
-    Manifest {
-        name: name.into(),
-        files,
-        tokenizer: [2; 32],
-        template: [3; 32],
-        engine: "engine".into(),
-        build: "1".into(),
-        parameters: [].into(),
-        adapters: Vec::new(),
+    /// What the node shows.
+    pub(crate) fn shown(&self) -> Shown {
+        let image = if self.other_image { [8; 48] } else { IMAGE };
+        let gpus = Fake::hgx(SEED).devices;
+        Node { model: self.model, device: "cuda:0", gpus }
+            .show(|data| Machine::snp(&Fake::snp([3; 32]).measurement(image).report_data(data)))
     }
 }

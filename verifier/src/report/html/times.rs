@@ -90,7 +90,7 @@ fn lasting(seconds: u64) -> String {
 }
 
 /// Thousandths of a picture's width, as SVG writes them.
-struct Percent(u32);
+struct Percent(u64);
 
 impl std::fmt::Display for Percent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -112,16 +112,14 @@ impl Scale {
         Self { at, farthest: farthest.clamp(DAY, 400 * 365 * DAY) }
     }
 
-    fn place(&self, time: UnixTime) -> u32 {
+    fn place(&self, time: UnixTime) -> u64 {
         let away = self.away(time.0.abs_diff(self.at.0));
         if time < self.at { 500 - away } else { 500 + away }
     }
 
     /// Thousandths of the width from the middle: 0 to 500.
-    fn away(&self, seconds: u64) -> u32 {
-        let logarithm = |seconds: u64| (seconds as f64 / HOUR as f64).ln_1p();
-        let share = logarithm(seconds) / logarithm(self.farthest);
-        (share.clamp(0.0, 1.0) * 500.0).round() as u32
+    fn away(&self, seconds: u64) -> u64 {
+        logarithm(seconds.min(self.farthest)) * 500 / logarithm(self.farthest)
     }
 
     fn axis(&self, out: &mut Html) {
@@ -139,6 +137,16 @@ impl Scale {
         }
         out.raw("<text x=\"50%\" y=\"15\">judged</text></svg>\n");
     }
+}
+
+/// Of so many seconds and an hour over an hour, to the base of two, in thousandths; between powers of two a straight
+/// line. Whole numbers give the same page on every machine.
+const fn logarithm(seconds: u64) -> u64 {
+    const fn scaled(number: u64) -> u64 {
+        let power = number.ilog2();
+        power as u64 * 1000 + (number - (1 << power)) * 1000 / (1 << power)
+    }
+    scaled(HOUR + seconds) - scaled(HOUR)
 }
 
 #[cfg(test)]

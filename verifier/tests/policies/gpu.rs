@@ -6,25 +6,25 @@ use sealroom_attestation::{
     UnixTime,
     claims::{Finding, Outcome},
     digests::Nonce,
-    endorsements::{Anchors, Endorsements},
     gpu,
 };
 use sealroom_forge::{
     Fake, FakeGpu, GpuPublished, RimKind,
     gpu::{CertificateStatus, OcspSpec},
 };
-use sealroom_verifier::{Crypto, Evidence, Input, Mode, Policy, Trust, Verdict, check, report};
+use sealroom_verifier::{Crypto, Evidence, Policy, Verdict, report};
 
-const NOW: UnixTime = UnixTime(1_790_000_000);
+use crate::scene::{NOW, Scene};
+
 const SEED: [u8; 32] = [7; 32];
 const WINDOW: (u64, u64) = (NOW.0 - 600, NOW.0 + 600);
 
-fn fake() -> FakeGpu {
+pub(crate) fn fake() -> FakeGpu {
     Fake::gpu(SEED).nonce([3; 32])
 }
 
 /// RIMs and responses for everything about one GPU; the one about the RIMs' signer may be changed.
-fn given(gpu: &FakeGpu, change: impl Fn(&mut OcspSpec)) -> gpu::Endorsements {
+pub(crate) fn given(gpu: &FakeGpu, change: impl Fn(&mut OcspSpec)) -> gpu::Endorsements {
     let [signer, ..] = Fake::rim(SEED, RimKind::Driver).specs();
     let all = GpuPublished::about(std::slice::from_ref(gpu), WINDOW, |subject, response| {
         if subject.serial == signer.serial {
@@ -34,17 +34,16 @@ fn given(gpu: &FakeGpu, change: impl Fn(&mut OcspSpec)) -> gpu::Endorsements {
     gpu::Endorsements { rims: all.rims, ocsp: all.ocsp, ..gpu::Endorsements::default() }
 }
 
+/// The vendor of the RIMs has suspended their signer.
+pub(crate) fn on_hold(response: &mut OcspSpec) {
+    response.answers[0].status = CertificateStatus::Revoked(NOW.0 - 1, Some(6));
+}
+
 fn judge_with(gpu: &FakeGpu, given: gpu::Endorsements, policy: &str) -> Verdict {
-    let signed = gpu.sign();
     let policy = Policy::from_toml(&format!("version = 1\nfreshness = \"none\"\n[gpu]\n{policy}"));
-    let mut endorsements = Endorsements { gpu: given, ..Endorsements::default() };
-    endorsements.add_file(&signed.chain_pem).expect("a chain");
-    let anchors = Anchors::production().danger_accept_simulated(signed.root_sha256);
-    let trust = Trust::new(policy.expect("a policy"), &endorsements, &anchors);
-    let evidence = Evidence::from_file(&signed.report).expect("a report");
-    assert!(matches!(evidence, Evidence::GpuReport(_)));
-    let nonce = Some(Nonce([3; 32]));
-    check(&Input { evidence, nonce, mode: Mode::Policy, at: NOW }, &trust)
+    let scene = Scene { nonce: Some(Nonce([3; 32])), ..Scene::gpu(gpu, given) };
+    assert!(matches!(scene.evidence, Evidence::GpuReport(_)));
+    scene.judged(policy.expect("a policy"))
 }
 
 fn judge(gpu: &FakeGpu, policy: &str) -> Verdict {
@@ -135,10 +134,7 @@ fn what_was_not_compared_or_asked_leaves_the_answer_open() {
 
 #[test]
 fn suspended_signers_and_ages_have_rules() {
-    let held = |spec: &mut OcspSpec| {
-        spec.answers[0].status = CertificateStatus::Revoked(NOW.0 - 1, Some(6));
-    };
-    let verdict = |policy: &str| judge_with(&fake(), given(&fake(), held), policy);
+    let verdict = |policy: &str| judge_with(&fake(), given(&fake(), on_hold), policy);
     refuses(&verdict(""), "gpu.hold");
     passes(&verdict("suspended_signers = \"allowed\""), "gpu.hold");
     refuses(&judge(&fake(), "maximum_rim_age = 1"), "gpu.rim.age");

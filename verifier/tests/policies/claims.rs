@@ -1,43 +1,28 @@
 //! The policy over proven claims: one rule broken at a time, beside evidence that is accepted.
 
 use sealroom_attestation::{
-    UnixTime,
     digests::ManifestDigest,
     endorsements::{Anchors, Endorsements},
     node::Freshness,
-    snp::{self, Generation as Product, Measurement, TcbComponents},
+    snp::{Generation as Product, Measurement, TcbComponents},
 };
-use sealroom_forge::{Fake, FakeSnp, Generation};
+use sealroom_forge::{FakeSnp, Generation};
 use sealroom_verifier::{
     Crypto, Decision, Evidence, Input, Mode, Need, Policy, Trust, Verdict, check,
     report::{VerdictReport, table},
 };
 
-const NOW: UnixTime = UnixTime(1_780_272_000);
-const IMAGE: Measurement = Measurement([7; 48]);
-
-fn chip() -> FakeSnp {
-    Fake::snp([3; 32]).measurement(IMAGE.0)
-}
+use crate::scene::{IMAGE, NOW, Scene, snp_chip as chip};
 
 /// An auditor's: a bare report names no session, so none can be fresh.
 fn policy() -> Policy {
     let mut policy = Policy { freshness: Freshness::Cached, ..Policy::built_in() };
-    policy.snp.measurements = [("image".to_owned(), IMAGE)].into();
+    policy.snp.measurements = [("image".to_owned(), Measurement(IMAGE))].into();
     policy
 }
 
 fn judged(chip: &FakeSnp, policy: Policy) -> Verdict {
-    let forged = chip.sign();
-    let mut endorsements = Endorsements::from(snp::Endorsements {
-        certificates: forged.certificates(),
-        crls: Vec::new(),
-    });
-    endorsements.add_file(&forged.crl).expect("a revocation list");
-    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let trust = Trust::new(policy, &endorsements, &anchors);
-    let evidence = Evidence::from_file(&forged.report).expect("a report");
-    check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
+    Scene::snp(chip).judged(policy)
 }
 
 fn refused(chip: &FakeSnp, policy: Policy) -> &'static str {
@@ -118,18 +103,12 @@ fn says_which_component_of_a_tcb_is_behind_and_how_far() {
 
 #[test]
 fn cannot_decide_without_a_revocation_list_unless_the_policy_needs_none() {
+    let mut scene = Scene::snp(&chip());
+    scene.endorsements.snp.crls.clear();
     let without_list = |revocation| {
-        let forged = chip().sign();
         let mut policy = policy();
         policy.snp.revocation = revocation;
-        let endorsements = Endorsements::from(snp::Endorsements {
-            certificates: forged.certificates(),
-            crls: Vec::new(),
-        });
-        let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-        let evidence = Evidence::from_file(&forged.report).expect("a report");
-        let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
-        check(&input, &Trust::new(policy, &endorsements, &anchors))
+        scene.judged(policy)
     };
     let verdict = without_list(Need::Required);
     assert_eq!(verdict.decision, Decision::Undecided);

@@ -4,43 +4,29 @@ use std::collections::BTreeSet;
 
 use sealroom_attestation::{
     UnixTime,
-    endorsements::{Anchors, Endorsements},
     node::Freshness,
-    snp::{self, Generation, Measurement, TcbComponents, VekKind},
+    snp::{Generation, Measurement, TcbComponents, VekKind},
 };
-use sealroom_forge::{Fake, FakeSnp};
-use sealroom_verifier::{
-    Decision, Evidence, FirmwareFloor, Flag, Input, Mode, Permission, Pins, Policy, Rule, TcbGrace,
-    Trust, check,
-};
+use sealroom_forge::FakeSnp;
+use sealroom_verifier::{Decision, FirmwareFloor, Flag, Permission, Pins, Policy, Rule, TcbGrace};
 
-const NOW: UnixTime = UnixTime(1_780_272_000);
+use crate::scene::{self, IMAGE, NOW, Scene};
+
 /// Bit 5 of the platform information.
-const ALIASES_CHECKED: u64 = 1 << 5;
-const IMAGE: Measurement = Measurement([7; 48]);
+pub(crate) const ALIASES_CHECKED: u64 = 1 << 5;
 /// The forge's guest policy: SMT allowed, and the bit that must be one.
-const GUEST: u64 = 0x3_0000;
+pub(crate) const GUEST: u64 = 0x3_0000;
 
 fn chip() -> FakeSnp {
-    Fake::snp([3; 32]).measurement(IMAGE.0).policy(GUEST)
+    scene::snp_chip().policy(GUEST)
 }
 
 /// The first failed check, `accepted`, or `undecided`.
 fn judged(chip: &FakeSnp, change: impl FnOnce(&mut Policy)) -> &'static str {
-    let mut policy = Policy::built_in();
-    policy.freshness = Freshness::Cached;
-    policy.snp.measurements = [("image".to_owned(), IMAGE)].into();
+    let mut policy = Policy { freshness: Freshness::Cached, ..Policy::built_in() };
+    policy.snp.measurements = [("image".to_owned(), Measurement(IMAGE))].into();
     change(&mut policy);
-    let forged = chip.sign();
-    let mut endorsements = Endorsements::from(snp::Endorsements {
-        certificates: forged.certificates(),
-        crls: Vec::new(),
-    });
-    endorsements.add_file(&forged.crl).expect("a revocation list");
-    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let evidence = Evidence::from_file(&forged.report).expect("a report");
-    let input = Input { evidence, nonce: None, mode: Mode::Policy, at: NOW };
-    let verdict = check(&input, &Trust::new(policy, &endorsements, &anchors));
+    let verdict = Scene::snp(chip).judged(policy);
     match verdict.decision {
         Decision::Accepted => "accepted",
         Decision::Undecided => "undecided",
@@ -50,26 +36,28 @@ fn judged(chip: &FakeSnp, change: impl FnOnce(&mut Policy)) -> &'static str {
 
 fn unchanged(_: &mut Policy) {}
 
+/// Each flag, whether it is one of the guest policy, its bit, and its check.
+pub(crate) const FLAGS: [(Flag, bool, u32, &str); 14] = [
+    (Flag::PolicySmt, true, 16, "snp.policy.smt"),
+    (Flag::PolicySingleSocket, true, 20, "snp.policy.single_socket"),
+    (Flag::PolicyCxl, true, 21, "snp.policy.cxl"),
+    (Flag::PolicyMemAes, true, 22, "snp.policy.mem_aes_256_xts"),
+    (Flag::PolicyRapl, true, 23, "snp.policy.rapl_dis"),
+    (Flag::PolicyCiphertextHiding, true, 24, "snp.policy.ciphertext_hiding"),
+    (Flag::PolicyPageSwap, true, 25, "snp.policy.page_swap"),
+    (Flag::PlatformSmt, false, 0, "snp.platform.smt"),
+    (Flag::PlatformTsme, false, 1, "snp.platform.tsme"),
+    (Flag::PlatformEcc, false, 2, "snp.platform.ecc"),
+    (Flag::PlatformRapl, false, 3, "snp.platform.rapl"),
+    (Flag::PlatformCiphertextHiding, false, 4, "snp.platform.ciphertext_hiding"),
+    (Flag::PlatformAliasCheck, false, 5, "snp.platform.alias_check"),
+    (Flag::PlatformTio, false, 7, "snp.platform.tio"),
+];
+
 #[test]
 fn each_flag_is_refused_and_required_under_its_own_name() {
-    let bits = [
-        (Flag::PolicySmt, true, 16, "snp.policy.smt"),
-        (Flag::PolicySingleSocket, true, 20, "snp.policy.single_socket"),
-        (Flag::PolicyCxl, true, 21, "snp.policy.cxl"),
-        (Flag::PolicyMemAes, true, 22, "snp.policy.mem_aes_256_xts"),
-        (Flag::PolicyRapl, true, 23, "snp.policy.rapl_dis"),
-        (Flag::PolicyCiphertextHiding, true, 24, "snp.policy.ciphertext_hiding"),
-        (Flag::PolicyPageSwap, true, 25, "snp.policy.page_swap"),
-        (Flag::PlatformSmt, false, 0, "snp.platform.smt"),
-        (Flag::PlatformTsme, false, 1, "snp.platform.tsme"),
-        (Flag::PlatformEcc, false, 2, "snp.platform.ecc"),
-        (Flag::PlatformRapl, false, 3, "snp.platform.rapl"),
-        (Flag::PlatformCiphertextHiding, false, 4, "snp.platform.ciphertext_hiding"),
-        (Flag::PlatformAliasCheck, false, 5, "snp.platform.alias_check"),
-        (Flag::PlatformTio, false, 7, "snp.platform.tio"),
-    ];
-    assert_eq!(bits.len(), Flag::ALL.len());
-    for (flag, in_policy, bit, id) in bits {
+    assert_eq!(FLAGS.len(), Flag::ALL.len());
+    for (flag, in_policy, bit, id) in FLAGS {
         let with = |set: bool| {
             let value = if set { 1_u64 << bit } else { 0 };
             let bare = GUEST & !(1 << 16);

@@ -1,24 +1,13 @@
 //! The policy over forged TDX quotes: one rule, one changed field, one check.
 
 use sealroom_attestation::{
-    UnixTime,
-    endorsements::{Anchors, Endorsements},
     node::Freshness,
-    tdx::{self, Measurement, TcbStatus},
+    tdx::{Measurement, TcbStatus},
 };
 use sealroom_forge::{Fake, FakeTdx, tdx::Body};
-use sealroom_verifier::{
-    Decision, Evidence, Input, Mode, Need, Policy, PolicyError, Rule, TdImage, TdxFlag, Trust,
-    Verdict, check,
-};
+use sealroom_verifier::{Decision, Need, Policy, PolicyError, Rule, TdImage, TdxFlag, Verdict};
 
-const NOW: UnixTime = UnixTime(1_790_000_000);
-const IMAGE: [u8; 48] = [7; 48];
-const SEPT_VE_DISABLE: u64 = 1 << 28;
-
-fn chip() -> FakeTdx {
-    Fake::tdx([3; 32]).mr_td(IMAGE).attributes(SEPT_VE_DISABLE.to_le_bytes())
-}
+use crate::scene::{self, IMAGE, NOW, SEPT_VE_DISABLE, Scene, tdx_chip as chip};
 
 fn newer() -> FakeTdx {
     Fake::tdx([3; 32]).quote(5, Body::Td15Ex).mr_td(IMAGE).attributes(SEPT_VE_DISABLE.to_le_bytes())
@@ -32,28 +21,19 @@ fn policy() -> Policy {
 }
 
 fn judged(chip: &FakeTdx, policy: Policy) -> Verdict {
-    let forged = chip.sign();
-    let given = tdx::Endorsements::from_json(&forged.collateral_json()).expect("collateral");
-    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let trust = Trust::new(policy, &Endorsements::from(given), &anchors);
-    let evidence = Evidence::from_file(&forged.quote).expect("a quote");
-    check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
+    Scene::tdx(chip).judged(policy)
 }
 
 /// That nothing else was against it.
 #[track_caller]
 fn refused(chip: &FakeTdx, policy: Policy) -> &'static str {
-    let verdict = judged(chip, policy);
-    assert_eq!(verdict.decision, Decision::Refused, "{:?}", verdict.ledger);
-    let failed: Vec<_> = verdict.ledger.failed().map(|row| row.check.id).collect();
-    let [id] = failed[..] else { panic!("{failed:?}") };
-    id
+    scene::refused(&judged(chip, policy))
 }
 
 #[track_caller]
 fn accepted(chip: &FakeTdx, policy: Policy) {
     let verdict = judged(chip, policy);
-    assert_eq!(verdict.decision, Decision::Accepted, "{:?}", verdict.decisive());
+    scene::accepted(&verdict);
     assert!(verdict.simulated() && verdict.evidence_id().is_some());
 }
 
@@ -210,15 +190,9 @@ fn an_enclave_is_no_confidential_machine() {
 
 #[test]
 fn both_revocation_lists_are_needed_unless_the_policy_says_otherwise() {
-    let without_lists = |policy| {
-        let forged = chip().sign();
-        let given = tdx::Endorsements::from_json(&forged.collateral_json()).expect("collateral");
-        let given = tdx::Endorsements { crls: vec![forged.pck_crl], ..given };
-        let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-        let trust = Trust::new(policy, &Endorsements::from(given), &anchors);
-        let evidence = Evidence::from_file(&forged.quote).expect("a quote");
-        check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
-    };
+    let mut scene = Scene::tdx(&chip());
+    scene.endorsements.tdx.crls = vec![chip().sign().pck_crl];
+    let without_lists = |policy| scene.judged(policy);
     let verdict = without_lists(policy());
     assert_eq!(verdict.decision, Decision::Undecided);
     assert_eq!(verdict.decisive().expect("a row").check.id, "tdx.revocation");

@@ -3,21 +3,20 @@
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use sealroom_attestation::{
     Ledger, Outcome, UnixTime,
-    endorsements::{Anchors, Endorsements},
     node::{Freshness, HardwareClaims},
-    snp, tdx,
+    tdx,
 };
 use sealroom_forge::{
-    Fake, FakeSnp, FakeTdx,
+    FakeSnp, FakeTdx,
     tdx::{Event, encode_event_log},
 };
 use sealroom_verifier::{
-    Appraiser, Bulletin, BulletinError, Claims, Decision, Evidence, Input, Mode, Policy,
-    PolicyError, Standing, Trust, Verdict, check, report,
+    Appraiser, Bulletin, BulletinError, Claims, Decision, Policy, PolicyError, Standing, Verdict,
+    report,
 };
 
-const NOW: UnixTime = UnixTime(1_790_000_000);
-const IMAGE: [u8; 48] = [7; 48];
+use crate::scene::{IMAGE, NOW, Scene, accepted, refused, snp_chip, tdx_chip};
+
 /// Version 1, an auditor's, with the image pinned.
 const HEAD: &str = "version = 1\nfreshness = \"none\"\n";
 
@@ -41,52 +40,12 @@ fn policy(keys: &str, tables: &str) -> Policy {
     Policy::from_toml(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
-fn snp_chip() -> FakeSnp {
-    Fake::snp([3; 32]).measurement(IMAGE)
-}
-
-fn tdx_chip() -> FakeTdx {
-    Fake::tdx([3; 32]).mr_td(IMAGE).attributes((1_u64 << 28).to_le_bytes())
-}
-
-fn snp_trust(chip: &FakeSnp, policy: Policy) -> (Trust, Evidence) {
-    let forged = chip.sign();
-    let certificates = forged.certificates();
-    let given = snp::Endorsements { certificates, crls: Vec::new() };
-    let mut given = Endorsements::from(given);
-    given.add_file(&forged.crl).expect("a revocation list");
-    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let evidence = Evidence::from_file(&forged.report).expect("a report");
-    (Trust::new(policy, &given, &anchors), evidence)
-}
-
-fn judge((trust, evidence): (Trust, Evidence)) -> Verdict {
-    check(&Input { evidence, nonce: None, mode: Mode::Policy, at: NOW }, &trust)
-}
-
 fn on_snp(chip: &FakeSnp, policy: Policy) -> Verdict {
-    judge(snp_trust(chip, policy))
+    Scene::snp(chip).judged(policy)
 }
 
 fn on_tdx(chip: &FakeTdx, policy: Policy) -> Verdict {
-    let forged = chip.sign();
-    let given = tdx::Endorsements::from_json(&forged.collateral_json()).expect("collateral");
-    let anchors = Anchors::production().danger_accept_simulated(forged.root_sha256);
-    let evidence = Evidence::from_file(&forged.quote).expect("a quote");
-    judge((Trust::new(policy, &Endorsements::from(given), &anchors), evidence))
-}
-
-/// The only check that failed.
-#[track_caller]
-fn refused(verdict: &Verdict) -> &'static str {
-    let failed: Vec<_> = verdict.ledger.failed().map(|row| row.check.id).collect();
-    let [id] = failed[..] else { panic!("{failed:?}") };
-    id
-}
-
-#[track_caller]
-fn accepted(verdict: &Verdict) {
-    assert_eq!(verdict.decision, Decision::Accepted, "{:?}", verdict.decisive());
+    Scene::tdx(chip).judged(policy)
 }
 
 #[test]
@@ -263,20 +222,20 @@ fn on_log(events: &[Event]) -> Vec<tdx::Event> {
     tdx::replay(&encode_event_log(events), td).expect("its own log").events
 }
 
-fn publisher(seed: u8) -> Ed25519KeyPair {
+pub(crate) fn publisher(seed: u8) -> Ed25519KeyPair {
     Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).expect("a seed")
 }
 
-fn public(pair: &Ed25519KeyPair) -> [u8; 32] {
+pub(crate) fn public(pair: &Ed25519KeyPair) -> [u8; 32] {
     pair.public_key().as_ref().try_into().expect("32 bytes")
 }
 
-fn signed(text: &str, pair: &Ed25519KeyPair) -> String {
+pub(crate) fn signed(text: &str, pair: &Ed25519KeyPair) -> String {
     let sign = |message: &[u8]| pair.sign(message).as_ref().try_into().expect("64 bytes");
     Bulletin::sign(text, &public(pair), sign).expect("a bulletin")
 }
 
-fn bulletin(issued: UnixTime, until: UnixTime, limits: &str) -> String {
+pub(crate) fn bulletin(issued: UnixTime, until: UnixTime, limits: &str) -> String {
     format!("version = 1\nsequence = 7\nissued = \"{issued}\"\nuntil = \"{until}\"\n{limits}\n")
 }
 
@@ -291,8 +250,8 @@ fn a_bulletin_makes_a_policy_stricter_and_never_looser() {
     let pair = publisher(1);
     let day = |limits: &str| {
         let text = bulletin(UnixTime(NOW.0 - 60), NOW.plus(60), limits);
-        let (trust, evidence) = snp_trust(&snp_chip(), naming(&pair, ""));
-        judge((trust.with_bulletin(&signed(&text, &pair)).expect("signed"), evidence))
+        let bulletins = vec![signed(&text, &pair)];
+        Scene { bulletins, ..Scene::snp(&snp_chip()) }.judged(naming(&pair, ""))
     };
     accepted(&day(""));
     let verdict =
@@ -314,11 +273,9 @@ fn a_bulletin_makes_a_policy_stricter_and_never_looser() {
 #[test]
 fn a_bulletin_that_is_needed_must_be_current() {
     let pair = publisher(1);
-    let trust = |rules: &str| snp_trust(&snp_chip(), naming(&pair, rules));
     let with = |rules: &str, from: u64, until: u64| {
-        let (trust, evidence) = trust(rules);
-        let text = signed(&bulletin(UnixTime(from), UnixTime(until), ""), &pair);
-        judge((trust.with_bulletin(&text).expect("signed"), evidence))
+        let bulletins = vec![signed(&bulletin(UnixTime(from), UnixTime(until), ""), &pair)];
+        Scene { bulletins, ..Scene::snp(&snp_chip()) }.judged(naming(&pair, rules))
     };
     let needed = "need = \"required\"";
     accepted(&with(needed, NOW.0, NOW.0));
@@ -328,7 +285,7 @@ fn a_bulletin_that_is_needed_must_be_current() {
         assert_eq!(verdict.decisive().expect("a row").check.id, "policy.bulletin");
         accepted(&with("", from, until));
     }
-    assert_eq!(judge(trust(needed)).decision, Decision::Undecided);
+    assert_eq!(on_snp(&snp_chip(), naming(&pair, needed)).decision, Decision::Undecided);
     let aged = "need = \"required\"\nmaximum_age = 10";
     accepted(&with(aged, NOW.0 - 10, NOW.0));
     assert_eq!(with(aged, NOW.0 - 11, NOW.0).decision, Decision::Undecided);
@@ -371,8 +328,8 @@ fn a_policy_written_as_rules_is_the_same_policy() {
             policy.rules().into_iter().map(|rule| format!("{} = {}\n", rule.key, rule.value));
         Policy::from_toml(&format!("version = 1\n{}", lines.collect::<String>()))
     };
-    let full =
-        Policy::from_toml(include_str!("../src/policy/reference/example.toml")).expect("a policy");
+    let full = Policy::from_toml(include_str!("../../src/policy/reference/example.toml"))
+        .expect("a policy");
     for policy in [Policy::built_in(), policy("", ""), full] {
         assert_eq!(written(&policy), Ok(policy));
     }

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sealroom_verifier::{
     Decision, Trust,
-    cli::{Vendors, load_policy},
+    cli::{self, Vendors, load_policy},
     report::{summary, table},
 };
 use tokio::net::TcpListener;
@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     connect::{Connect, Origin, Settings, Token, check_loopback},
     keeper::Keeper,
-    session::{RelyingParty, SessionError, Target},
+    session::{RelyingParty, SessionError, Sources, Target},
 };
 
 /// Exit code for a question that could not be asked.
@@ -75,6 +75,11 @@ struct ConnectArguments {
     bulletin: Vec<PathBuf>,
     #[command(flatten)]
     vendors: Vendors,
+    /// Fetch what the node's evidence stands on, and keep it young.
+    #[arg(long)]
+    fetch: bool,
+    #[command(flatten)]
+    sources: cli::Sources,
     /// Where to listen: 127.0.0.1 or ::1 and a port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = listen)]
     listen: SocketAddr,
@@ -160,10 +165,19 @@ fn log_to_stderr(log: Log) {
 fn connect(arguments: ConnectArguments) -> Result<ExitCode> {
     let trust = trust(&arguments)?;
     let token = arguments.token_file.as_deref().map(load_token).transpose()?;
-    let settings = Settings { token, origins: arguments.origin };
+    let settings = Settings { token, origins: arguments.origin.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
-    runtime.block_on(run(arguments.node, arguments.listen, trust, settings))
+    let party = match arguments.fetch {
+        true => RelyingParty::new(trust.clone()).with_sources(sources(&arguments.sources, &trust)?),
+        false => RelyingParty::new(trust),
+    };
+    runtime.block_on(run(arguments.node, arguments.listen, party, settings))
+}
+
+fn sources(arguments: &cli::Sources, trust: &Trust) -> Result<Sources> {
+    let store = arguments.store(trust.anchors().clone())?;
+    Ok(Sources::new(store, arguments.update(), arguments.generation()))
 }
 
 fn trust(arguments: &ConnectArguments) -> Result<Trust> {
@@ -195,12 +209,12 @@ fn load_token(path: &std::path::Path) -> Result<Token> {
 async fn run(
     node: Target,
     listen: SocketAddr,
-    trust: Trust,
+    party: RelyingParty,
     settings: Settings,
 ) -> Result<ExitCode> {
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("listening on {listen}"))?;
-    let keeper = Keeper::start(node, RelyingParty::new(trust));
+    let keeper = Keeper::start(node, party);
     let session = match keeper.session().await {
         Ok(session) => session,
         Err(error) => return Ok(refused(&error)),

@@ -12,6 +12,7 @@ mod party;
 mod receipt;
 mod release;
 mod request;
+mod sources;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,10 +20,10 @@ use bytes::Bytes;
 use sealroom_attestation::{
     digests::BootId,
     endpoints::{Proof, deadline},
-    node::{Context, Freshness},
+    node::Freshness,
     seal::KeyConfig,
 };
-use sealroom_verifier::{Accepted, contact::Contact, judge};
+use sealroom_verifier::{Accepted, contact::Contact};
 
 pub use answer::Answer;
 pub use error::{ExchangeError, SessionError};
@@ -30,6 +31,7 @@ pub use outer::RawAnswer;
 pub use party::RelyingParty;
 pub use request::{InnerRequest, RequestId, SealedRequest};
 pub use sealroom_verifier::contact::{Target, TargetError};
+pub use sources::Sources;
 
 use crate::clock::Moment;
 use lifetime::Lifetime;
@@ -89,10 +91,7 @@ impl Session {
         // Read before the nonce is drawn: no session counts as younger than it is.
         let sent = Moment::now(party.clock());
         let shown = contact.challenge(proof, party.random()).await?;
-        let trust = party.trust(proof);
-        let context = Context::Session(&shown.session);
-        let accepted = judge(&shown.bundle, context, trust, party.clock().wall())
-            .map_err(SessionError::Refused)?;
+        let accepted = party.judge(&shown, proof).await.map_err(SessionError::Refused)?;
         let boot_id = accepted.claims().boot_id;
         let stands_on = match accepted.claims().freshness {
             Freshness::Hardware => Some(party.remember(boot_id, sent)),

@@ -27,6 +27,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use files::load_policy;
+pub use sources::Sources;
 pub use vendors::Vendors;
 
 use crate::report::visible;

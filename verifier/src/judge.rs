@@ -23,6 +23,7 @@ pub struct Trust {
     /// What it accepts.
     pub policy: Policy,
     bulletins: Vec<Bulletin>,
+    given: Arc<(Endorsements, Anchors)>,
     pub(crate) known: Arc<Known>,
 }
 
@@ -32,7 +33,23 @@ impl Trust {
     #[must_use]
     pub fn new(policy: Policy, endorsements: &Endorsements, anchors: &Anchors) -> Self {
         let known = Arc::new(Known::new(endorsements, anchors));
-        Self { policy, bulletins: Vec::new(), known }
+        let given = Arc::new((endorsements.clone(), anchors.clone()));
+        Self { policy, bulletins: Vec::new(), given, known }
+    }
+
+    /// The same policy with more endorsements, beside those that this trust was made with.
+    #[must_use]
+    pub fn with_endorsements(&self, more: &Endorsements) -> Self {
+        let (endorsements, anchors) = &*self.given;
+        let mut all = endorsements.clone();
+        all.extend(more.clone());
+        Self { known: Arc::new(Known::new(&all, anchors)), ..self.clone() }
+    }
+
+    /// The roots.
+    #[must_use]
+    pub fn anchors(&self) -> &Anchors {
+        &self.given.1
     }
 
     /// Adds a signed bulletin of a publisher whom the policy names.

@@ -9,12 +9,14 @@ use std::{
 use ring::rand::SystemRandom;
 use sealroom_attestation::{
     digests::BootId,
+    endorsements::Endorsements,
     endpoints::{Proof, deadline},
-    node::Freshness,
+    node::{Context, Freshness},
     seal::{Allowed, Random},
 };
-use sealroom_verifier::Trust;
+use sealroom_verifier::{Accepted, Claims, Trust, Verdict, contact::Shown, judge};
 
+use super::sources::Sources;
 use crate::clock::{Clock, Moment, SystemClock};
 
 /// The most boots that are remembered. A node that reboots often fills it with boots that are gone.
@@ -33,33 +35,54 @@ struct Shared {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random + Send + Sync>,
     allowed: Allowed,
+    sources: Option<Sources>,
+    /// The trusts with what was gathered last, made once for each set.
+    endorsed: Mutex<Option<Endorsed>>,
     /// When the last hardware-fresh nonce was sent to each boot.
     contacts: Mutex<HashMap<BootId, Moment>>,
+}
+
+/// Both trusts, and what they were made with.
+#[derive(Clone)]
+struct Endorsed {
+    with: Arc<Endorsements>,
+    trust: Arc<Trust>,
+    for_further: Arc<Trust>,
 }
 
 impl RelyingParty {
     /// With the system's clocks and randomness, sealing to post-quantum keys only.
     #[must_use]
     pub fn new(trust: Trust) -> Self {
-        Self::from_parts(trust, Arc::new(SystemClock::new()), Arc::new(SystemRandom::new()))
+        Self::from_parts(trust, Arc::new(SystemClock::new()), Arc::new(SystemRandom::new()), None)
     }
 
     /// The same with other clocks. It has met nobody yet.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        Self::from_parts(self.shared.trust.clone(), clock, self.shared.random.clone())
+        let Shared { trust, random, sources, .. } = &*self.shared;
+        Self::from_parts(trust.clone(), clock, random.clone(), sources.clone())
     }
 
     /// The same with another source of randomness. It has met nobody yet.
     #[must_use]
     pub fn with_random(self, random: Arc<dyn Random + Send + Sync>) -> Self {
-        Self::from_parts(self.shared.trust.clone(), self.shared.clock.clone(), random)
+        let Shared { trust, clock, sources, .. } = &*self.shared;
+        Self::from_parts(trust.clone(), clock.clone(), random, sources.clone())
+    }
+
+    /// The same with sources of endorsements. It has met nobody yet.
+    #[must_use]
+    pub fn with_sources(self, sources: Sources) -> Self {
+        let Shared { trust, clock, random, .. } = &*self.shared;
+        Self::from_parts(trust.clone(), clock.clone(), random.clone(), Some(sources))
     }
 
     fn from_parts(
         mut trust: Trust,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random + Send + Sync>,
+        sources: Option<Sources>,
     ) -> Self {
         // Nothing is ever sealed on cached evidence, whatever an auditor's policy accepts.
         trust.policy.freshness = trust.policy.freshness.max(Freshness::Key);
@@ -67,7 +90,17 @@ impl RelyingParty {
         trust_for_further.policy.freshness = Freshness::Key;
         let allowed = Allowed::PostQuantum;
         let contacts = Mutex::default();
-        let shared = Shared { trust, trust_for_further, clock, random, allowed, contacts };
+        let endorsed = Mutex::default();
+        let shared = Shared {
+            trust,
+            trust_for_further,
+            clock,
+            random,
+            allowed,
+            sources,
+            endorsed,
+            contacts,
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -107,12 +140,63 @@ impl RelyingParty {
         }
     }
 
-    /// What evidence of this proof is judged by.
-    pub(super) fn trust(&self, proof: Proof) -> &Trust {
-        match proof {
-            Proof::Hardware => &self.shared.trust,
-            Proof::Key => &self.shared.trust_for_further,
+    /// Judges what a node showed. Where endorsements are missing or have ended, they are fetched, and it is judged once
+    /// more; where they are there, they are kept young in the background, so that no later session waits for them.
+    pub(super) async fn judge(
+        &self,
+        shown: &Shown,
+        proof: Proof,
+    ) -> Result<Accepted, Box<Verdict>> {
+        let judged = self.judge_now(shown, proof);
+        let Some(sources) = &self.shared.sources else { return judged };
+        let claims = match &judged {
+            Ok(accepted) => Some(Claims::Node(Box::new(accepted.claims().clone()))),
+            Err(verdict) => verdict.claims.clone(),
+        };
+        // Evidence that says nothing readable asks for nothing.
+        let Some(claims) = claims else { return judged };
+        let now = self.clock().wall();
+        if judged.is_ok() {
+            let sources = sources.clone();
+            tokio::spawn(async move { sources.gather(&claims, now).await });
+            return judged;
         }
+        match sources.gather(&claims, now).await {
+            true => self.judge_now(shown, proof),
+            false => judged,
+        }
+    }
+
+    fn judge_now(&self, shown: &Shown, proof: Proof) -> Result<Accepted, Box<Verdict>> {
+        let context = Context::Session(&shown.session);
+        let now = self.clock().wall();
+        let Some(sources) = &self.shared.sources else {
+            let trust = match proof {
+                Proof::Hardware => &self.shared.trust,
+                Proof::Key => &self.shared.trust_for_further,
+            };
+            return judge(&shown.bundle, context, trust, now);
+        };
+        let endorsed = self.endorsed(sources.last());
+        let trust = match proof {
+            Proof::Hardware => endorsed.trust,
+            Proof::Key => endorsed.for_further,
+        };
+        judge(&shown.bundle, context, &trust, now)
+    }
+
+    /// Both trusts with these endorsements. What was verified under them is remembered as long as the set is the same.
+    fn endorsed(&self, with: Arc<Endorsements>) -> Endorsed {
+        let mut last = self.shared.endorsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(made) = last.as_ref().filter(|made| Arc::ptr_eq(&made.with, &with)) {
+            return made.clone();
+        }
+        let trust = self.shared.trust.with_endorsements(&with);
+        let mut further = trust.clone();
+        further.policy = self.shared.trust_for_further.policy.clone();
+        let made = Endorsed { with, trust: Arc::new(trust), for_further: Arc::new(further) };
+        *last = Some(made.clone());
+        made
     }
 
     /// Whether some boot was hardware-fresh so lately that most of its 600 seconds are left.

@@ -20,7 +20,7 @@ use crate::{
 /// Sources, as every command that may fetch takes them.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
-pub(super) struct Sources {
+pub struct Sources {
     /// Where fetched endorsements are kept until they end. A folder `sealroom` in your cache folder when it is not given.
     #[arg(long, value_name = "FOLDER")]
     cache: Option<PathBuf>,
@@ -74,7 +74,11 @@ impl Sources {
         Cache::open(&folder).context("opening the cache")
     }
 
-    fn store(&self, anchors: Anchors) -> Result<Store> {
+    /// The store over cache, ratchet and services.
+    ///
+    /// # Errors
+    /// Where a folder cannot be opened, or the ratchet cannot be read.
+    pub fn store(&self, anchors: Anchors) -> Result<Store> {
         let own = || own_folder("XDG_STATE_HOME", ".local/state");
         let state = self.state.clone().map_or_else(own, Ok)?;
         let ratchet = Ratchet::open(&state).context("opening the ratchet")?;
@@ -85,6 +89,18 @@ impl Sources {
         Ok(Store::new(services, anchors, self.cache()?, ratchet))
     }
 
+    /// Which of Intel's tracks.
+    #[must_use]
+    pub const fn update(&self) -> Update {
+        if self.early { Update::Early } else { Update::Standard }
+    }
+
+    /// The generation of a processor whose report does not name it.
+    #[must_use]
+    pub const fn generation(&self) -> Option<Generation> {
+        self.generation
+    }
+
     /// Everything that evidence stands on, as far as it is to be had. Who waits sees each statement come.
     pub(super) fn gather(
         &self,
@@ -92,8 +108,7 @@ impl Sources {
         anchors: Anchors,
         now: UnixTime,
     ) -> Result<(Needs, Gathered)> {
-        let update = if self.early { Update::Early } else { Update::Standard };
-        let needs = needs(claims, update, self.generation);
+        let needs = needs(claims, self.update(), self.generation());
         let store = self.store(anchors)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("starting the runtime")?;

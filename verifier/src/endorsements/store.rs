@@ -29,6 +29,9 @@ const FRESH: u64 = 6 * 3600;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
+/// The most resources that are kept in memory.
+const MOST_PLACES: usize = 8192;
+
 /// Where an entry came from this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -269,6 +272,10 @@ impl Place {
 impl Inner {
     fn place(&self, resource: &Resource) -> Arc<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MOST_PLACES && !places.contains_key(resource) {
+            // Whoever asks about ever new chips pushes out what nobody uses now; on disk it is still there.
+            places.retain(|_, place| Arc::strong_count(place) > 1);
+        }
         Arc::clone(places.entry(resource.clone()).or_default())
     }
 

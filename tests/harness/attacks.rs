@@ -310,7 +310,7 @@ async fn milan(ground: &Ground, change: bool) -> Result<End> {
     if let Chip::Snp(chip) = &ground.chip
         && change
     {
-        ground.chip = Chip::Snp(chip.clone().generation(Generation::Milan));
+        ground.chip = chip.clone().generation(Generation::Milan).into();
     }
     wrapped(&ground, None).await
 }

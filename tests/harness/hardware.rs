@@ -33,9 +33,15 @@ impl fmt::Display for Platform {
 #[derive(Clone)]
 pub enum Chip {
     /// AMD's.
-    Snp(FakeSnp),
+    Snp(Box<FakeSnp>),
     /// Intel's.
     Tdx(Box<FakeTdx>),
+}
+
+impl From<FakeSnp> for Chip {
+    fn from(chip: FakeSnp) -> Self {
+        Self::Snp(Box::new(chip))
+    }
 }
 
 impl From<FakeTdx> for Chip {
@@ -49,7 +55,7 @@ impl Chip {
     #[must_use]
     pub fn new(platform: Platform, seed: [u8; 32]) -> Self {
         match platform {
-            Platform::Snp => Self::Snp(Fake::snp(seed).measurement(MEASUREMENT.0)),
+            Platform::Snp => Fake::snp(seed).measurement(MEASUREMENT.0).into(),
             Platform::Tdx => Fake::tdx(seed).mr_td(MEASUREMENT.0).event_log(Event::boot()).into(),
         }
     }
@@ -67,7 +73,7 @@ impl Chip {
     #[must_use]
     pub fn debug(self, debug: bool) -> Self {
         match self {
-            Self::Snp(chip) => Self::Snp(chip.debug(debug)),
+            Self::Snp(chip) => chip.debug(debug).into(),
             Self::Tdx(chip) => chip.debug(debug).into(),
         }
     }
@@ -76,7 +82,7 @@ impl Chip {
     #[must_use]
     pub fn other_image(self) -> Self {
         match self {
-            Self::Snp(chip) => Self::Snp(chip.measurement([0xbd; 48])),
+            Self::Snp(chip) => chip.measurement([0xbd; 48]).into(),
             Self::Tdx(chip) => chip.mr_td([0xbd; 48]).into(),
         }
     }
@@ -85,7 +91,7 @@ impl Chip {
     #[must_use]
     pub fn other_vendor(self) -> Self {
         match self {
-            Self::Snp(chip) => Self::Snp(chip.other_vendor()),
+            Self::Snp(chip) => chip.other_vendor().into(),
             Self::Tdx(chip) => chip.other_vendor().into(),
         }
     }

@@ -4,6 +4,7 @@
 //! Nothing here is linked into a production binary; a test holds that.
 
 pub mod attacks;
+pub mod canary;
 pub mod carrier;
 pub mod clock;
 pub mod echo;
@@ -12,4 +13,5 @@ pub mod hardware;
 pub mod liar;
 pub mod middle;
 pub mod model;
+pub mod vendors;
 pub mod world;

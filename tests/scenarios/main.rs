@@ -5,3 +5,4 @@ mod connect;
 mod sdk;
 mod secrecy;
 mod support;
+mod vendors;

@@ -69,6 +69,27 @@ impl CertificateSpec {
         });
     }
 
+    /// Says where the issuer's revocation list is (RFC 5280 §4.2.1.13): one full name, a URI.
+    pub fn crl_distribution_point(&mut self, uri: &str) {
+        let name = der::element(0xa0, &der::element(0xa0, &location(uri)));
+        self.set("2.5.29.31", &der::sequence(&[&der::sequence(&[&name])]));
+    }
+
+    /// Says where the issuer answers OCSP requests and where its certificate is (RFC 5280 §4.2.2.1), both URIs.
+    pub fn authority_information(&mut self, ocsp: &str, issuer: &str) {
+        let at = |method: &str, uri| der::sequence(&[&der::oid(method), &location(uri)]);
+        let both = [at("1.3.6.1.5.5.7.48.1", ocsp), at("1.3.6.1.5.5.7.48.2", issuer)].concat();
+        self.set("1.3.6.1.5.5.7.1.1", &der::element(0x30, &both));
+    }
+
+    /// Gives one extension that is not critical another value, or adds it at the end.
+    fn set(&mut self, oid: &str, value: &[u8]) {
+        match self.extensions.iter_mut().find(|extension| extension.oid == oid) {
+            Some(extension) => extension.value = value.to_vec(),
+            None => self.add(oid, false, value),
+        }
+    }
+
     /// Encodes and signs.
     #[must_use]
     pub fn sign(&self) -> Vec<u8> {
@@ -90,6 +111,11 @@ impl CertificateSpec {
         let outer = self.outer_algorithm.as_ref().unwrap_or(&self.algorithm);
         der::sequence(&[&body, outer, &der::bit_string(&signature)])
     }
+}
+
+/// A URI as a general name (RFC 5280 §4.2.1.6).
+fn location(uri: &str) -> Vec<u8> {
+    der::element(0x86, uri.as_bytes())
 }
 
 fn extension(extension: &ExtensionSpec) -> Vec<u8> {
@@ -162,3 +188,26 @@ pub(crate) fn ecdsa_sha384() -> Vec<u8> {
 
 /// The object identifier of SHA-384.
 pub(crate) const SHA384: &str = "2.16.840.1.101.3.4.2.2";
+
+#[cfg(test)]
+mod tests {
+    use crate::Fake;
+
+    /// How often one text stands in some bytes.
+    fn count(bytes: &[u8], text: &str) -> usize {
+        bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count()
+    }
+
+    #[test]
+    fn certificates_can_name_places_in_the_network() {
+        let (crl, ocsp, issuer) =
+            ("http://a.invalid/crl", "http://b.invalid/", "http://c.invalid/");
+        let named = Fake::snp([1; 32]).vek(move |vek| {
+            vek.crl_distribution_point("http://old.invalid/");
+            vek.crl_distribution_point(crl);
+            vek.authority_information(ocsp, issuer);
+        });
+        let vek = named.specs().vek.sign();
+        assert_eq!([crl, ocsp, issuer, "old"].map(|text| count(&vek, text)), [1, 1, 1, 0]);
+    }
+}

@@ -8,6 +8,7 @@ mod ocsp;
 mod published;
 mod report;
 mod rim;
+mod service;
 
 use std::sync::Arc;
 

@@ -18,8 +18,8 @@ pub use gpu::{
     FakeGpu, FakeHgx, FakeRim, GpuClass, GpuEvidence, GpuPublished, RimEvidence, RimKind,
 };
 pub use keys::{Role, Vendor};
-pub use snp::{FakeSnp, Generation, SnpEvidence};
-pub use tdx::{Body, FakeTdx, TdxEvidence};
+pub use snp::{FakeSnp, Generation, SnpEvidence, SnpSpecs};
+pub use tdx::{Body, FakeTdx, TdxEvidence, TdxSpecs};
 
 /// Where every forged hierarchy begins.
 ///

@@ -11,7 +11,7 @@ use p384::ecdsa::signature::Signer as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::CertificateSpec;
-use crate::crl::CrlSpec;
+use crate::crl::{CrlIssue, CrlSpec};
 use crate::keys::{Vendor, derive, p384};
 
 pub use chain::Generation;
@@ -34,6 +34,7 @@ pub struct FakeSnp {
     version: u32,
     tcb: Option<[u8; 8]>,
     window: (u64, u64),
+    list: Option<CrlIssue>,
     fields: Vec<(usize, Vec<u8>)>,
     tampered: Vec<(usize, Vec<u8>)>,
     vek: Change<CertificateSpec>,
@@ -61,6 +62,19 @@ pub struct SnpEvidence {
     pub root_sha256: [u8; 32],
 }
 
+/// What the vendor says, before it is signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnpSpecs {
+    /// VCEK or VLEK.
+    pub vek: CertificateSpec,
+    /// ASK or ASVK.
+    pub authority: CertificateSpec,
+    /// ARK.
+    pub root: CertificateSpec,
+    /// Revocation list of the ARK.
+    pub crl: CrlSpec,
+}
+
 impl SnpEvidence {
     /// VEK, ASK or ASVK, ARK.
     #[must_use]
@@ -84,6 +98,7 @@ impl FakeSnp {
             version: 5,
             tcb: None,
             window: Self::WINDOW,
+            list: None,
             fields: Vec::new(),
             tampered: Vec::new(),
             vek: None,
@@ -152,6 +167,13 @@ impl FakeSnp {
     #[must_use]
     pub fn window(mut self, from: u64, until: u64) -> Self {
         self.window = (from, until);
+        self
+    }
+
+    /// The number of the revocation list, and its own first and last second.
+    #[must_use]
+    pub fn list(mut self, number: u64, from: u64, until: u64) -> Self {
+        self.list = Some(CrlIssue { number, window: (from, until) });
         self
     }
 
@@ -256,14 +278,31 @@ impl FakeSnp {
         chip
     }
 
+    /// The product generation.
+    #[must_use]
+    pub const fn product(&self) -> Generation {
+        self.generation
+    }
+
+    /// What the vendor says, with every change, before it is signed.
+    #[must_use]
+    pub fn specs(&self) -> SnpSpecs {
+        SnpSpecs {
+            vek: changed(chain::vek(self), &self.vek),
+            authority: changed(chain::authority(self), &self.authority),
+            root: changed(chain::root(self), &self.root),
+            crl: changed(chain::crl(self), &self.crl),
+        }
+    }
+
     /// Signs everything. Certificates with the same content are signed once in a process; the report costs one
     /// signature on P-384.
     #[must_use]
     pub fn sign(&self) -> SnpEvidence {
-        let vek = changed(chain::vek(self), &self.vek).sign();
-        let authority = changed(chain::authority(self), &self.authority).sign();
-        let root = changed(chain::root(self), &self.root).sign();
-        let crl = changed(chain::crl(self), &self.crl).sign();
+        let specs = self.specs();
+        let [vek, authority, root] =
+            [specs.vek, specs.authority, specs.root].map(|certificate| certificate.sign());
+        let crl = specs.crl.sign();
         let mut report = report::encode(self);
         let signature: Signature =
             p384(&self.chip_seed(), "vek").sign(report.get(..0x2a0).expect("the signed part"));

@@ -8,6 +8,7 @@ mod levels;
 mod qe_identity;
 mod quote;
 mod sgx;
+mod specs;
 mod tcb_info;
 pub(crate) mod text;
 
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use crate::certificate::CertificateSpec;
-use crate::crl::CrlSpec;
+use crate::crl::{CrlIssue, CrlSpec};
 use crate::keys::{Vendor, derive};
 
 pub use event_log::{Event, encode as encode_event_log, replay};
@@ -25,10 +26,13 @@ pub use levels::{IsvLevelSpec, SigningSpec};
 pub use qe_identity::QeIdentitySpec;
 pub use quote::{CertificationSpec, Offsets};
 pub use sgx::SgxSpec;
+pub use specs::TdxSpecs;
 pub use tcb_info::{ModuleIdentitySpec, ModuleSpec, TcbInfoSpec, TcbLevelSpec};
 
 /// A product of the fifth generation of Xeon.
 const FMSPC: [u8; 6] = [0xb0, 0xc0, 0x6f, 0, 0, 0];
+/// How many recoveries there were before Intel's documents.
+const EVALUATION: u32 = 20;
 
 type Change<T> = Option<Arc<dyn Fn(&mut T) + Send + Sync>>;
 
@@ -83,6 +87,9 @@ pub struct FakeTdx {
     body: Body,
     window: (u64, u64),
     issued: (u64, u64),
+    list: Option<CrlIssue>,
+    fmspc: [u8; 6],
+    evaluation: u32,
     tee_tcb_svn: [u8; 16],
     auth_data: Vec<u8>,
     events: Option<Vec<Event>>,
@@ -119,6 +126,9 @@ impl FakeTdx {
             body: Body::Td10,
             window: Self::WINDOW,
             issued: Self::WINDOW,
+            list: None,
+            fmspc: FMSPC,
+            evaluation: EVALUATION,
             tee_tcb_svn: Self::TEE_TCB_SVN,
             auth_data: (0..32).collect(),
             events: None,
@@ -148,7 +158,7 @@ impl FakeTdx {
             pce_svn: 11,
             cpu_svn: components,
             pce_id: [0; 2],
-            fmspc: FMSPC,
+            fmspc: self.fmspc,
             sgx_type: u8::from(!self.processor),
             platform_instance: (!self.processor).then(|| self.platform_instance()),
             configuration: (!self.processor).then_some([Some(false), Some(false), Some(true)]),
@@ -171,14 +181,11 @@ impl FakeTdx {
     /// Signs everything. The same machine gives the same bytes.
     #[must_use]
     pub fn sign(&self) -> TdxEvidence {
-        let pck =
-            changed(chain::pck(self, &changed(self.extensions(), &self.sgx)), &self.pck).sign();
-        let authority = changed(chain::authority(self), &self.authority).sign();
-        let root = changed(chain::root(self), &self.root).sign();
-        let tcb_signer = changed(chain::tcb_signer(self), &self.tcb_signer).sign();
-        let (tcb_info, tcb_info_signature) = changed(TcbInfoSpec::new(self), &self.tcb_info).sign();
-        let (qe_identity, qe_identity_signature) =
-            changed(QeIdentitySpec::new(self), &self.qe_identity).sign();
+        let specs = self.specs();
+        let [pck, authority, root, tcb_signer] =
+            [specs.pck, specs.authority, specs.root, specs.tcb_signer].map(|one| one.sign());
+        let (tcb_info, tcb_info_signature) = specs.tcb_info.sign();
+        let (qe_identity, qe_identity_signature) = specs.qe_identity.sign();
         let pck_crl_issuer_chain = text::pem(&authority) + &text::pem(&root);
         let issuer_chain = text::pem(&tcb_signer) + &text::pem(&root);
         let pck_chain = text::pem(&pck) + &pck_crl_issuer_chain;
@@ -200,8 +207,8 @@ impl FakeTdx {
             tcb_signer,
             pck_chain,
             pck_crl_issuer_chain,
-            root_crl: changed(chain::root_crl(self), &self.root_crl).sign(),
-            pck_crl: changed(chain::pck_crl(self), &self.pck_crl).sign(),
+            root_crl: specs.root_crl.sign(),
+            pck_crl: specs.pck_crl.sign(),
             tcb_info_issuer_chain: issuer_chain.clone(),
             tcb_info,
             tcb_info_signature,

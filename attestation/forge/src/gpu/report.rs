@@ -54,6 +54,15 @@ fn blocks(machine: &FakeGpu) -> Vec<u8> {
 }
 
 fn fields(machine: &FakeGpu) -> Vec<u8> {
+    let encoded = edited(machine).into_iter().map(|(id, value)| {
+        let length = u16::try_from(value.len()).expect("fields are short");
+        [&id.to_le_bytes()[..], &length.to_le_bytes(), &value].concat()
+    });
+    encoded.flatten().collect()
+}
+
+/// The fields beside the measurements, as they were changed.
+pub(super) fn edited(machine: &FakeGpu) -> Vec<Field> {
     let mut fields = match machine.class {
         GpuClass::Hopper | GpuClass::Blackwell => gpu(machine),
         GpuClass::Ls10 => switch(machine),
@@ -68,11 +77,7 @@ fn fields(machine: &FakeGpu) -> Vec<u8> {
             Edit::Remove(id) => fields.retain(|(known, _)| known != id),
         }
     }
-    let encoded = fields.into_iter().map(|(id, value)| {
-        let length = u16::try_from(value.len()).expect("fields are short");
-        [&id.to_le_bytes()[..], &length.to_le_bytes(), &value].concat()
-    });
-    encoded.flatten().collect()
+    fields
 }
 
 type Field = (u16, Vec<u8>);

@@ -53,6 +53,8 @@ pub struct RimSpec {
     pub canonical: bool,
     /// The digest to sign, when it is not the document's.
     pub digest: Option<[u8; 48]>,
+    /// Whose key signs.
+    pub signer: (Vendor, Role),
     /// Changes one bit of the signature after signing.
     pub broken_signature: bool,
 }
@@ -76,6 +78,8 @@ pub struct FakeRim {
     kind: RimKind,
     class: GpuClass,
     version: String,
+    tag_version: u32,
+    signer: Role,
     window: (u64, u64),
     signer_window: Option<(u64, u64)>,
     spec: Change<RimSpec>,
@@ -118,6 +122,8 @@ impl FakeRim {
             kind,
             class,
             version: version(kind, class).to_owned(),
+            tag_version: 0,
+            signer: Role::RimSigner,
             window: Self::WINDOW,
             signer_window: None,
             spec: None,
@@ -138,6 +144,20 @@ impl FakeRim {
     #[must_use]
     pub fn version(mut self, version: &str) -> Self {
         self.version = version.to_owned();
+        self
+    }
+
+    /// Grows whenever reference values of the same version are published anew.
+    #[must_use]
+    pub fn tag_version(mut self, number: u32) -> Self {
+        self.tag_version = number;
+        self
+    }
+
+    /// Signed by the key of somebody else of the same vendor, below the same certificates.
+    #[must_use]
+    pub fn signed_by(mut self, role: Role) -> Self {
+        self.signer = role;
         self
     }
 
@@ -211,8 +231,8 @@ impl FakeRim {
         let brought = changed(certificates.to_vec(), &self.order);
         let digest = Sha384::digest(text::canonical(&spec)).into();
         let info = spec.digest.unwrap_or(digest);
-        let key = (self.vendor, Role::RimSigner);
-        let mut signature = sign_fixed(key, &self.seed, text::signed_info(&info).as_bytes());
+        let mut signature =
+            sign_fixed(spec.signer, &self.seed, text::signed_info(&info).as_bytes());
         if spec.broken_signature {
             signature.last_mut().into_iter().for_each(|byte| *byte ^= 1);
         }
@@ -255,12 +275,13 @@ impl FakeRim {
             extra: Vec::new(),
         };
         RimSpec {
-            identity: text::identity(product, &crate::tdx::text::hex(&id)),
+            identity: text::identity(product, &crate::tdx::text::hex(&id), self.tag_version),
             entity: text::entity(),
             meta: text::meta(product, edition, &self.version),
             resources: (0..64).map(resource).collect(),
             canonical: false,
             digest: None,
+            signer: (self.vendor, self.signer),
             broken_signature: false,
         }
     }

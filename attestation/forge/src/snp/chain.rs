@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{FakeSnp, PROVIDER};
 use crate::certificate::{CertificateSpec, SHA384, pss};
-use crate::crl::CrlSpec;
+use crate::crl::{CrlIssue, CrlSpec};
 use crate::der;
 use crate::keys::{Role, derive, p384, p384_spki, rsa_spki};
 
@@ -161,11 +161,12 @@ pub(super) fn vek(machine: &FakeSnp) -> CertificateSpec {
 
 /// An empty list by the ARK.
 pub(super) fn crl(machine: &FakeSnp) -> CrlSpec {
-    let (from, until) = machine.window;
+    let issue = machine.list.unwrap_or(CrlIssue::first(machine.window));
     CrlSpec {
         issuer: format!("ARK-{}", machine.generation),
-        this_update: from,
-        next_update: Some(until),
+        this_update: issue.window.0,
+        next_update: Some(issue.window.1),
+        number: Some(issue.number()),
         revoked: Vec::new(),
         algorithm: pss(SHA384, SHA384, 48, false),
         critical_extension: None,

@@ -6,7 +6,7 @@ use super::{
     Body, CertificationSpec, Event, FakeTdx, QeIdentitySpec, SgxSpec, TcbInfoSpec, replay,
 };
 use crate::certificate::CertificateSpec;
-use crate::crl::CrlSpec;
+use crate::crl::{CrlIssue, CrlSpec};
 use crate::keys::{Vendor, derive};
 
 impl FakeTdx {
@@ -49,6 +49,27 @@ impl FakeTdx {
     #[must_use]
     pub fn issued(mut self, from: u64, until: u64) -> Self {
         self.issued = (from, until);
+        self
+    }
+
+    /// The number of both revocation lists, and their own first and last second.
+    #[must_use]
+    pub fn list(mut self, number: u64, from: u64, until: u64) -> Self {
+        self.list = Some(CrlIssue { number, window: (from, until) });
+        self
+    }
+
+    /// Of another model: in the platform's certificate and in TCB information.
+    #[must_use]
+    pub fn fmspc(mut self, fmspc: [u8; 6]) -> Self {
+        self.fmspc = fmspc;
+        self
+    }
+
+    /// The number of TCB information and of the enclave's identity, which grows with every recovery.
+    #[must_use]
+    pub fn evaluation(mut self, number: u32) -> Self {
+        self.evaluation = number;
         self
     }
 

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::FakeTdx;
 use super::sgx::SgxSpec;
 use crate::certificate::{CertificateSpec, ecdsa_sha256};
-use crate::crl::CrlSpec;
+use crate::crl::{CrlIssue, CrlSpec};
 use crate::der;
 use crate::keys::{Role, derive, intel, p256_spki};
 
@@ -53,15 +53,9 @@ fn spec(machine: &FakeTdx, role: Role, signer: Role, list: &str) -> CertificateS
     };
     let authority = der::sequence(&[&der::element(0x80, &key_id(machine, signer))]);
     spec.add("2.5.29.35", false, &authority);
-    spec.add("2.5.29.31", false, &distribution_point(list));
+    spec.crl_distribution_point(list);
     spec.add("2.5.29.14", false, &der::octet_string(&key_id(machine, role)));
     spec
-}
-
-/// Where the list is (RFC 5280 §4.2.1.13): one full name, a URI.
-fn distribution_point(uri: &str) -> Vec<u8> {
-    let name = der::element(0xa0, &der::element(0xa0, &der::element(0x86, uri.as_bytes())));
-    der::sequence(&[&der::sequence(&[&name])])
 }
 
 /// The SGX Root CA.
@@ -117,11 +111,12 @@ pub(super) fn pck_crl(machine: &FakeTdx) -> CrlSpec {
 }
 
 fn list(machine: &FakeTdx, signer: Role) -> CrlSpec {
-    let (from, until) = machine.window;
+    let issue = machine.list.unwrap_or(CrlIssue::first(machine.window));
     CrlSpec {
         issuer: common_name(machine, signer).to_owned(),
-        this_update: from,
-        next_update: Some(until),
+        this_update: issue.window.0,
+        next_update: Some(issue.window.1),
+        number: Some(issue.number()),
         revoked: Vec::new(),
         algorithm: ecdsa_sha256(),
         critical_extension: None,

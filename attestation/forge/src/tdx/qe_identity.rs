@@ -49,7 +49,7 @@ impl QeIdentitySpec {
             version: 2,
             issued,
             next_update,
-            evaluation: 20,
+            evaluation: machine.evaluation,
             misc_select: [0; 4],
             misc_select_mask: [0xff; 4],
             attributes,
@@ -61,7 +61,9 @@ impl QeIdentitySpec {
         }
     }
 
-    pub(super) fn sign(&self) -> (String, Vec<u8>) {
+    /// The text that Intel signs, and both numbers of the signature.
+    #[must_use]
+    pub fn sign(&self) -> (String, Vec<u8>) {
         self.signing.sign(self.encode())
     }
 

@@ -86,10 +86,10 @@ impl TcbInfoSpec {
             version: 3,
             issued,
             next_update,
-            fmspc: super::FMSPC,
+            fmspc: machine.fmspc,
             pce_id: [0; 2],
             tcb_type: 0,
-            evaluation: 20,
+            evaluation: machine.evaluation,
             module: tdx.then_some(INTELS),
             identities: if tdx { identities() } else { Vec::new() },
             levels: platform_levels(tdx),
@@ -97,7 +97,9 @@ impl TcbInfoSpec {
         }
     }
 
-    pub(super) fn sign(&self) -> (String, Vec<u8>) {
+    /// The text that Intel signs, and both numbers of the signature.
+    #[must_use]
+    pub fn sign(&self) -> (String, Vec<u8>) {
         self.signing.sign(self.encode())
     }
 

@@ -13,7 +13,7 @@ fn owned(attributes: &[(&str, &str)]) -> Vec<Attribute> {
     attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-pub(super) fn identity(product: &str, id: &str) -> Vec<Attribute> {
+pub(super) fn identity(product: &str, id: &str, tag_version: u32) -> Vec<Attribute> {
     owned(&[
         ("xmlns", SWID),
         ("xmlns:ns0", SWID),
@@ -24,7 +24,7 @@ pub(super) fn identity(product: &str, id: &str) -> Vec<Attribute> {
         ("supplemental", "false"),
         ("tagId", id),
         ("version", "1.0"),
-        ("tagVersion", "0"),
+        ("tagVersion", &tag_version.to_string()),
     ])
 }
 

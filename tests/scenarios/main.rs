@@ -2,6 +2,7 @@
 
 mod attacks;
 mod connect;
+mod endorsements;
 mod sdk;
 mod secrecy;
 mod support;

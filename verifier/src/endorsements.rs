@@ -13,7 +13,7 @@ mod resource;
 mod services;
 mod store;
 
-pub use answer::{Edition, Statement, Unfit};
+pub use answer::{Edition, Statement, Unfit, verify};
 pub use base::{Base, BaseError};
 pub use cache::{Cache, Entry, Listed};
 pub use disk::DiskError;

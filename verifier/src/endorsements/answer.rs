@@ -88,7 +88,10 @@ fn percent_decoded(text: &[u8]) -> Vec<u8> {
 
 /// Verifies an answer by itself: it can be read, every signature leads to a trusted root, it counts at `now`, and it is
 /// about what was asked for. `above` are certificates that stand above it and did not come along.
-pub(super) fn verify(
+///
+/// # Errors
+/// [`Unfit`] names the check that decided.
+pub fn verify(
     resource: &Resource,
     files: &[Vec<u8>],
     above: &Endorsements,

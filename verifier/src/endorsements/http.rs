@@ -26,7 +26,7 @@ use super::base::Base;
 /// The longest that connecting may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
 /// The longest that one exchange may take, from its first byte to its last.
-const WHOLE: Duration = Duration::from_secs(20);
+const WHOLE: Duration = Duration::from_secs(10);
 /// The most headers of an answer, and the most bytes of all of them.
 const HEADERS: usize = 64;
 const HEADER_BYTES: usize = 64 << 10;

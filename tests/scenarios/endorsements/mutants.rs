@@ -1,0 +1,104 @@
+//! Endorsements in which anything differs are refused: ten thousand of them.
+
+use std::collections::BTreeMap;
+
+use sealroom_attestation::endorsements::Endorsements;
+use sealroom_verifier::endorsements::{Entry, Resource, verify};
+
+use super::{
+    NOW,
+    desk::{Machine, folder, gathered, machines, services, store, vendors},
+};
+
+const MUTANTS: usize = 10_000;
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same seed, the same mutants.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).expect("below a length")
+    }
+}
+
+/// One byte changed, left out, or put in.
+fn mutated(files: &[Vec<u8>], random: &mut Random) -> Vec<Vec<u8>> {
+    let mut files = files.to_vec();
+    let file = random.below(files.len());
+    let at = random.below(files[file].len());
+    match random.below(4) {
+        0 => drop(files[file].remove(at)),
+        1 => files[file].insert(at, random.next().to_le_bytes()[0]),
+        _ => files[file][at] ^= 1 << random.below(8),
+    }
+    files
+}
+
+fn decoded(files: &[Vec<u8>]) -> Option<Endorsements> {
+    let mut all = Endorsements::default();
+    files.iter().try_for_each(|file| all.add_file(file)).ok().map(|()| all)
+}
+
+/// A statement that was verified, and what stands above it.
+struct Genuine<'m> {
+    machine: &'m Machine,
+    resource: Resource,
+    entry: std::sync::Arc<Entry>,
+    above: Endorsements,
+}
+
+#[tokio::test]
+async fn endorsements_that_differ_in_anything_are_refused() {
+    let vendors = vendors();
+    let machines = machines(&vendors);
+    let mut genuine = Vec::new();
+    for machine in &machines {
+        let folder = folder();
+        let online = store(folder.path(), Some(services(&vendors)), machine);
+        let gathered = gathered(&online, machine, NOW).await;
+        let above = machine.needs().above;
+        let mut chain = Endorsements::default();
+        for (resource, asked) in &gathered.found {
+            if above.contains(resource) {
+                asked
+                    .entry
+                    .files
+                    .iter()
+                    .for_each(|file| chain.add_file(file).expect("read before"));
+            }
+        }
+        for (resource, asked) in gathered.found {
+            let above =
+                if above.contains(&resource) { Endorsements::default() } else { chain.clone() };
+            genuine.push(Genuine { machine, resource, entry: asked.entry, above });
+        }
+    }
+    let seed = u64::from_le_bytes(sealroom_tests::world::seed()[..8].try_into().expect("8 bytes"));
+    println!("seed {seed}, {} statements", genuine.len());
+    let mut random = Random(seed);
+    let (mut made, mut accepted) = (0, Vec::new());
+    let mut refused = BTreeMap::<&str, usize>::new();
+    while made < MUTANTS {
+        let Genuine { machine, resource, entry, above } = &genuine[random.below(genuine.len())];
+        let files = mutated(&entry.files, &mut random);
+        let now_says = decoded(&files);
+        if now_says.is_some() && now_says == decoded(&entry.files) {
+            continue;
+        }
+        made += 1;
+        match verify(resource, &files, above, &machine.anchors(), NOW) {
+            Ok(_) => accepted.push(resource.to_string()),
+            Err(unfit) => *refused.entry(unfit.check.id).or_default() += 1,
+        }
+    }
+    println!("mutants accepted: {} of {MUTANTS}; refused by {refused:?}", accepted.len());
+    assert_eq!(accepted, Vec::<String>::new());
+}

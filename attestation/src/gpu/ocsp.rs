@@ -4,6 +4,7 @@
 //! No response of NVIDIA's own responder was available when this was written: it is tested with forged ones only.
 
 mod error;
+mod request;
 mod responder;
 mod response;
 
@@ -16,6 +17,7 @@ use responder::Signer;
 use response::{Response, Single, Status};
 
 pub use error::{DecodeError, OcspError};
+pub use request::request;
 pub use response::LONGEST_RESPONSE;
 
 /// More responses than any set of devices needs.

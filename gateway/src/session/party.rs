@@ -14,7 +14,7 @@ use sealroom_attestation::{
     node::{Context, Freshness},
     seal::{Allowed, Random},
 };
-use sealroom_verifier::{Accepted, Claims, Trust, Verdict, contact::Shown, judge};
+use sealroom_verifier::{Accepted, Trust, Verdict, contact::Shown, judge};
 
 use super::sources::Sources;
 use crate::clock::{Clock, Moment, SystemClock};
@@ -149,19 +149,22 @@ impl RelyingParty {
     ) -> Result<Accepted, Box<Verdict>> {
         let judged = self.judge_now(shown, proof);
         let Some(sources) = &self.shared.sources else { return judged };
-        let claims = match &judged {
-            Ok(accepted) => Some(Claims::Node(Box::new(accepted.claims().clone()))),
-            Err(verdict) => verdict.claims.clone(),
-        };
-        // Evidence that says nothing readable asks for nothing.
-        let Some(claims) = claims else { return judged };
         let now = self.clock().wall();
+        // Evidence that says nothing readable asks for nothing.
+        let (party, seen) = (self.clone(), shown.clone());
+        let read = move |more: &Endorsements| {
+            let trust = party.shared.trust.with_endorsements(more);
+            match judge(&seen.bundle, Context::Session(&seen.session), &trust, now) {
+                Ok(accepted) => accepted.into_verdict().claims,
+                Err(verdict) => verdict.claims,
+            }
+        };
         if judged.is_ok() {
             let sources = sources.clone();
-            tokio::spawn(async move { sources.gather(&claims, now).await });
+            tokio::spawn(async move { sources.gather(read, now).await });
             return judged;
         }
-        match sources.gather(&claims, now).await {
+        match sources.gather(read, now).await {
             true => self.judge_now(shown, proof),
             false => judged,
         }

@@ -38,11 +38,16 @@ impl Sources {
         Arc::clone(&self.last.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Gathers what these claims stand on. True where it is another set than before.
-    pub(super) async fn gather(&self, claims: &Claims, now: UnixTime) -> bool {
-        let needs = needs(claims, self.update, self.generation);
-        let tell = |_: &_, _: Result<&_, &_>| {};
-        let Ok(gathered) = timeout(PATIENCE, gather(&self.store, &needs, now, &tell)).await else {
+    /// Gathers what evidence stands on; `read` says what it claims with what was gathered so far. True where it is another
+    /// set than before.
+    pub(super) async fn gather(
+        &self,
+        read: impl Fn(&Endorsements) -> Option<Claims>,
+        now: UnixTime,
+    ) -> bool {
+        let name = |claims: &Claims| needs(claims, self.update, self.generation);
+        let gathering = gather(&self.store, read, name, now, &|_, _| {});
+        let Ok((_, gathered)) = timeout(PATIENCE, gathering).await else {
             tracing::warn!(seconds = PATIENCE.as_secs(), "no endorsements in time");
             return false;
         };

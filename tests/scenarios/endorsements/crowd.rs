@@ -1,16 +1,14 @@
 //! A thousand verifications at once: one request for each statement, and warm ones that need no service.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use sealroom_attestation::endorsements::Endorsements;
 use sealroom_forge::Fake;
 use sealroom_tests::vendors::{Fault, Service};
-use sealroom_verifier::endorsements::{Needs, gather};
-use std::collections::BTreeMap;
 
 use super::{
     NOW, SEED,
-    desk::{Machine, folder, services, store, vendors},
+    desk::{Machine, folder, gathered, services, store, vendors},
 };
 
 const PLATFORMS: u32 = 250;
@@ -26,10 +24,10 @@ async fn endorsements_for_a_thousand_verifications_are_asked_for_once_each() {
             Machine::amd(&chip)
         })
         .collect();
-    let needs: Vec<Arc<Needs>> = machines.iter().map(|one| Arc::new(one.needs())).collect();
+    let machines: Vec<_> = machines.into_iter().map(Arc::new).collect();
     let folder = folder();
     let online = store(folder.path(), Some(services(&vendors)), &machines[0]);
-    let cold = ask_all(&online, &needs).await;
+    let cold = ask_all(&online, &machines).await;
     let mut asked = BTreeMap::<String, usize>::new();
     for request in vendors.requests() {
         *asked.entry(request.target).or_default() += 1;
@@ -37,9 +35,9 @@ async fn endorsements_for_a_thousand_verifications_are_asked_for_once_each() {
     let most = asked.values().max().copied();
     println!("{} targets, at most {most:?} requests each; cold {cold:?}", asked.len());
     assert_eq!((asked.len(), most), (PLATFORMS as usize + 2, Some(1)));
-    let warm = ask_all(&online, &needs).await;
+    let warm = ask_all(&online, &machines).await;
     vendors.set(Service::Kds, Fault::Refused);
-    let down = ask_all(&online, &needs).await;
+    let down = ask_all(&online, &machines).await;
     println!("warm {warm:?}; with the service down {down:?}");
     assert_eq!(vendors.requests().len(), PLATFORMS as usize + 2);
 }
@@ -47,13 +45,13 @@ async fn endorsements_for_a_thousand_verifications_are_asked_for_once_each() {
 /// All at once; every one gets everything.
 async fn ask_all(
     store: &sealroom_verifier::endorsements::Store,
-    needs: &[Arc<Needs>],
+    machines: &[Arc<Machine>],
 ) -> std::time::Duration {
     let begin = Instant::now();
     let tasks: Vec<_> = (0..VERIFICATIONS)
         .map(|number| {
-            let (store, needs) = (store.clone(), Arc::clone(&needs[number % needs.len()]));
-            tokio::spawn(async move { gather(&store, &needs, NOW, &|_, _| {}).await })
+            let (store, machine) = (store.clone(), Arc::clone(&machines[number % machines.len()]));
+            tokio::spawn(async move { gathered(&store, &machine, NOW).await })
         })
         .collect();
     for task in tasks {

@@ -9,7 +9,7 @@ use sealroom_attestation::{
 use sealroom_forge::{Fake, FakeGpu, FakeSnp, FakeTdx};
 use sealroom_tests::vendors::Vendors;
 use sealroom_verifier::{
-    Crypto, Evidence, Input, Mode, Policy, Trust, Verdict, check,
+    Claims, Crypto, Evidence, Input, Mode, Policy, Trust, Verdict, check,
     endorsements::{
         Base, Cache, Gathered, Needs, Ratchet, Service, Services, Store, Update, gather, needs,
     },
@@ -54,21 +54,24 @@ impl Machine {
     fn judged(&self, with: &Endorsements, mode: Mode, now: UnixTime) -> Verdict {
         let mut given = self.own.clone();
         given.extend(with.clone());
-        let mut policy = Policy::built_in();
-        policy.gpu.revocation = sealroom_verifier::Need::IfGiven;
+        let policy = Policy::built_in();
         let trust = Trust::new(policy, &given, &self.anchors());
         check(&Input { evidence: self.evidence.clone(), nonce: None, mode, at: now }, &trust)
     }
 
+    pub(super) fn claims(&self, with: &Endorsements) -> Option<Claims> {
+        self.judged(with, Mode::CryptoOnly, NOW).claims
+    }
+
+    /// What it needs before anything came.
     pub(super) fn needs(&self) -> Needs {
-        let verdict = self.judged(&Endorsements::default(), Mode::CryptoOnly, NOW);
-        needs(&verdict.claims.expect("claims"), Update::Standard, None)
+        named(&self.claims(&Endorsements::default()).expect("claims"))
     }
 
     /// Genuine, with revocation checked; or the first check against.
     pub(super) fn proven(&self, gathered: &Gathered, now: UnixTime) -> Result<(), &'static str> {
         let verdict = self.judged(&gathered.endorsements, Mode::Policy, now);
-        let revocation = ["snp.revocation", "tdx.revocation"];
+        let revocation = ["snp.revocation", "tdx.revocation", "gpu.revocation"];
         let open = |row: &&sealroom_attestation::claims::Finding| {
             revocation.contains(&row.check.id) && row.outcome != sealroom_attestation::Outcome::Pass
         };
@@ -100,6 +103,7 @@ pub(super) fn services(vendors: &Vendors) -> Services {
         .with_mirror(Service::Intel, base(vendors.pcs()))
         .with_mirror(Service::IntelCertificates, base(vendors.pcs()))
         .with_mirror(Service::NvidiaRim, base(vendors.rim()))
+        .with_mirror(Service::NvidiaOcsp, base(vendors.ocsp()))
 }
 
 /// Folders that end with the test.
@@ -115,7 +119,11 @@ pub(super) fn store(folder: &Path, services: Option<Services>, machine: &Machine
 }
 
 pub(super) async fn gathered(store: &Store, machine: &Machine, now: UnixTime) -> Gathered {
-    gather(store, &machine.needs(), now, &|_, _| {}).await
+    gather(store, |with| machine.claims(with), named, now, &|_, _| {}).await.1
+}
+
+pub(super) fn named(claims: &Claims) -> Needs {
+    needs(claims, Update::Standard, None)
 }
 
 /// What refused, by its check, each once.

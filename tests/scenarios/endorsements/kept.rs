@@ -4,7 +4,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use sealroom_attestation::{UnixTime, Window};
@@ -28,7 +28,9 @@ fn writer() {
     let Some(folder) = env::var_os(FOLDER).map(PathBuf::from) else { return };
     let cache = Cache::open(&folder.join("cache")).expect("a cache");
     let ratchet = Ratchet::open(&folder.join("state")).expect("a ratchet");
-    for number in 0_u64.. {
+    // Each writer goes on where the one before was killed.
+    let begin = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    for number in u64::try_from(begin.as_micros()).expect("not yet").. {
         let place = usize::try_from(number % 8).expect("small");
         let resource = resource(place);
         let edition = Edition { number: vec![1], issued: UnixTime(number) };

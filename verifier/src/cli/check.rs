@@ -17,7 +17,9 @@ use super::{
 };
 use crate::{
     bundle::{AuditBundle, Question},
-    check::{Evidence, Mode},
+    check::{Evidence, Input, Mode, check},
+    judge::Trust,
+    policy::Policy,
     verdict::Verdict,
 };
 
@@ -122,8 +124,12 @@ impl Asked {
 
     /// Adds what can be had to a question. What cannot is said, and missing in its answer.
     fn fetch(&self, question: &mut Question, endorsements: &mut Endorsements) -> Result<()> {
-        let Some(claims) = question.answer()?.claims else { return Ok(()) };
-        let (_, gathered) = self.sources.gather(&claims, self.vendors.anchors(), question.at)?;
+        let (at, anchors) = (question.at, self.vendors.anchors());
+        let trust = Trust::new(Policy::built_in(), endorsements, &anchors);
+        let evidence = Evidence::from_file(&question.evidence)?;
+        let input = Input { evidence, nonce: question.nonce, mode: Mode::CryptoOnly, at };
+        let read = |more: &Endorsements| check(&input, &trust.with_endorsements(more)).claims;
+        let (_, gathered) = self.sources.gather(read, anchors, at)?;
         let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
         question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
         endorsements.extend(gathered.endorsements);

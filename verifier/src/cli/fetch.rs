@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use sealroom_attestation::UnixTime;
+use sealroom_attestation::{UnixTime, endorsements::Endorsements};
 
 use super::{
     files::{read, shown},
@@ -55,14 +55,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         .with_context(|| format!("recognising {}", shown(path)))?;
     let at = arguments.at.map_or_else(now, Ok)?;
     let trust = arguments.vendors.trust(Policy::built_in(), &[])?;
-    let verdict = check(&Input { evidence, nonce: None, mode: Mode::CryptoOnly, at }, &trust);
-    let Some(claims) = &verdict.claims else {
+    let input = Input { evidence, nonce: None, mode: Mode::CryptoOnly, at };
+    let read = |more: &Endorsements| check(&input, &trust.with_endorsements(more)).claims;
+    if read(&Endorsements::default()).is_none() {
         bail!("{} says nothing that endorsements could be about", shown(path));
-    };
+    }
     let folder = &arguments.to;
     fs::create_dir_all(folder).with_context(|| format!("making {}", shown(folder)))?;
     let anchors = arguments.vendors.anchors();
-    let (needs, gathered) = arguments.sources.gather(claims, anchors, at)?;
+    let (needs, gathered) = arguments.sources.gather(read, anchors, at)?;
     write(folder, &gathered)?;
     let whole = gathered.problems.is_empty() && needs.unknown.is_empty();
     Ok(ExitCode::from(if whole { 0 } else { 2 }))

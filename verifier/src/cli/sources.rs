@@ -7,7 +7,11 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use sealroom_attestation::{UnixTime, endorsements::Anchors, snp::Generation};
+use sealroom_attestation::{
+    UnixTime,
+    endorsements::{Anchors, Endorsements},
+    snp::Generation,
+};
 
 use crate::{
     endorsements::{
@@ -104,11 +108,11 @@ impl Sources {
     /// Everything that evidence stands on, as far as it is to be had. Who waits sees each statement come.
     pub(super) fn gather(
         &self,
-        claims: &Claims,
+        read: impl Fn(&Endorsements) -> Option<Claims>,
         anchors: Anchors,
         now: UnixTime,
     ) -> Result<(Needs, Gathered)> {
-        let needs = needs(claims, self.update(), self.generation());
+        let name = |claims: &Claims| needs(claims, self.update(), self.generation());
         let store = self.store(anchors)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("starting the runtime")?;
@@ -127,7 +131,7 @@ impl Sources {
                 Err(error) => anstream::eprintln!("{passed:5.1} s  FAILED  {resource}: {error}"),
             }
         };
-        let gathered = runtime.block_on(gather(&store, &needs, now, &tell));
+        let (needs, gathered) = runtime.block_on(gather(&store, read, name, now, &tell));
         for reason in &needs.unknown {
             anstream::eprintln!("         UNKNOWN {reason}");
         }

@@ -24,7 +24,7 @@ const BUNDLE_LIMIT: usize = 1024 * 1024;
 const SHOWN: usize = 80;
 
 /// What a node showed under one nonce on one connection. Nothing about it is proven yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Shown {
     /// The evidence bundle.
     pub bundle: Bytes,

@@ -4,11 +4,15 @@ use sealroom_attestation::{
     Ledger, UnixTime, Window,
     checks::{self, Check},
     endorsements::{Anchors, Endorsements},
-    gpu, snp, tdx, x509,
+    gpu::{
+        self,
+        ocsp::{CertificateStanding, Link},
+    },
+    snp, tdx, x509,
 };
 use serde::Deserialize;
 
-use super::resource::Resource;
+use super::resource::{Resource, Standing};
 
 /// A statement that was verified: genuine, and about what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +39,9 @@ pub struct Unfit {
     pub check: &'static Check,
     /// What was found, for people.
     pub found: String,
+    /// The files, where what speaks against a certificate is what they say: a verdict must hear of it, though nothing is
+    /// proven by them. They can only refuse.
+    pub against: Vec<Vec<u8>>,
 }
 
 impl Edition {
@@ -100,10 +107,8 @@ pub fn verify(
 ) -> Result<Statement, Unfit> {
     let mut given = above.clone();
     for file in files {
-        given.add_file(file).map_err(|error| Unfit {
-            check: &checks::ENDORSEMENTS_ANSWER,
-            found: error.to_string(),
-        })?;
+        let added = given.add_file(file);
+        added.map_err(|error| unfit_by(&checks::ENDORSEMENTS_ANSWER, error.to_string()))?;
     }
     let found = match resource {
         Resource::AmdChain { .. } | Resource::AmdList { .. } | Resource::AmdKey { .. } => {
@@ -123,14 +128,22 @@ pub fn verify(
                 (_, Err(refusal)) => return Err(unfit(&refusal.ledger)),
             }
         }
+        Resource::Standing(standing) => {
+            let Standing { subject, issuer, owner, .. } = standing;
+            let link = Link { subject, issuer, owner: *owner };
+            match gpu::ocsp::verify(&given.gpu.ocsp, &[link], now) {
+                Ok(verified) => verified.claims().first().and_then(of_responder),
+                Err(refusal) => return Err(against(unfit(&refusal.ledger), files)),
+            }
+        }
         _ => match tdx::published(&given.tdx, &anchors.tdx, now) {
             Ok(verified) => verified.claims().iter().find_map(|one| of_intel(resource, one)),
             Err(refusal) => return Err(unfit(&refusal.ledger)),
         },
     };
-    found.ok_or_else(|| Unfit {
-        check: &checks::ENDORSEMENTS_SUBJECT,
-        found: format!("a genuine answer about something else than {resource}"),
+    found.ok_or_else(|| {
+        let found = format!("a genuine answer about something else than {resource}");
+        unfit_by(&checks::ENDORSEMENTS_SUBJECT, found)
     })
 }
 
@@ -140,9 +153,27 @@ fn unfit(ledger: &Ledger) -> Unfit {
     let failed = ledger.failed().next();
     let missing = || rows.iter().find(|row| row.outcome == sealroom_attestation::Outcome::Missing);
     match failed.or_else(missing) {
-        Some(row) => Unfit { check: row.check, found: row.found.to_string() },
-        None => Unfit { check: &checks::ENDORSEMENTS_ANSWER, found: "nothing was given".into() },
+        Some(row) => unfit_by(row.check, row.found.to_string()),
+        None => unfit_by(&checks::ENDORSEMENTS_ANSWER, "nothing was given".to_owned()),
     }
+}
+
+const fn unfit_by(check: &'static Check, found: String) -> Unfit {
+    Unfit { check, found, against: Vec::new() }
+}
+
+/// A certificate that is revoked, on hold or unknown.
+fn against(unfit: Unfit, files: &[Vec<u8>]) -> Unfit {
+    let said = [&checks::GPU_OCSP_REVOKED, &checks::GPU_OCSP_HOLD, &checks::GPU_OCSP_UNKNOWN];
+    match said.into_iter().any(|check| std::ptr::eq(check, unfit.check)) {
+        true => Unfit { against: files.to_vec(), ..unfit },
+        false => unfit,
+    }
+}
+
+fn of_responder(one: &CertificateStanding) -> Option<Statement> {
+    let edition = Edition { number: Vec::new(), issued: one.produced? };
+    Some(Statement { edition, validity: one.validity? })
 }
 
 fn certificate(one: &x509::Certificate) -> Statement {

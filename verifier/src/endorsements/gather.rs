@@ -8,6 +8,7 @@ use super::{
     resource::Resource,
     store::{Asked, FetchError, Store},
 };
+use crate::verdict::Claims;
 
 /// What came, and what did not.
 #[derive(Clone, Debug, Default)]
@@ -29,33 +30,56 @@ pub struct Problem {
     pub error: FetchError,
 }
 
-/// Asks a store for everything. It never fails as a whole: what is missing is missing, and named. `tell` hears of each
-/// statement as it comes or fails.
+/// Who hears of each statement as it comes or fails.
+pub type Tell<'t> = &'t (dyn Fn(&Resource, Result<&Asked, &FetchError>) + Sync);
+
+/// Evidence, RIMs, and the certificates of RIMs: each names the next.
+const ROUNDS: usize = 3;
+
+/// Asks a store for everything that evidence stands on, and for what that stands on in turn. `read` says what the evidence
+/// claims with what was gathered so far, and `name` what such claims need. It never fails as a whole: what is missing is
+/// missing, and named.
 pub async fn gather(
     store: &Store,
-    needs: &Needs,
+    read: impl Fn(&Endorsements) -> Option<Claims>,
+    name: impl Fn(&Claims) -> Needs,
     now: UnixTime,
-    tell: &(dyn Fn(&Resource, Result<&Asked, &FetchError>) + Sync),
-) -> Gathered {
-    let mut gathered = Gathered::default();
-    for step in [&needs.above, &needs.rest] {
-        let above = gathered.endorsements.clone();
-        let asked = step.iter().map(|resource| {
-            let above = &above;
-            async move {
-                let result = store.get(resource, above, now).await;
-                tell(resource, result.as_ref());
-                (resource.clone(), result)
-            }
-        });
-        for (resource, result) in join_all(asked).await {
-            gathered.add(resource, result);
+    tell: Tell<'_>,
+) -> (Needs, Gathered) {
+    let (mut needs, mut gathered) = (Needs::default(), Gathered::default());
+    for _ in 0..ROUNDS {
+        let Some(next) = read(&gathered.endorsements).map(|claims| name(&claims)) else { break };
+        if next == needs {
+            break;
         }
+        for step in [&next.above, &next.rest] {
+            gathered.ask(store, step, now, tell).await;
+        }
+        needs = next;
     }
-    gathered
+    (needs, gathered)
 }
 
 impl Gathered {
+    /// Asks for all of them at once, but for those that were asked for before.
+    async fn ask(&mut self, store: &Store, step: &[Resource], now: UnixTime, tell: Tell<'_>) {
+        let above = &self.endorsements;
+        let new = step.iter().filter(|resource| !self.knows(resource));
+        let asked = new.map(|resource| async move {
+            let result = store.get(resource, above, now).await;
+            tell(resource, result.as_ref());
+            (resource.clone(), result)
+        });
+        for (resource, result) in join_all(asked).await {
+            self.add(resource, result);
+        }
+    }
+
+    fn knows(&self, resource: &Resource) -> bool {
+        let found = self.found.iter().map(|(found, _)| found);
+        found.chain(self.problems.iter().map(|one| &one.resource)).any(|one| one == resource)
+    }
+
     fn add(&mut self, resource: Resource, result: Result<Asked, FetchError>) {
         match result {
             Ok(asked) => {
@@ -66,7 +90,15 @@ impl Gathered {
                 }
                 self.found.push((resource, asked));
             }
-            Err(error) => self.problems.push(Problem { resource, error }),
+            Err(error) => {
+                if let FetchError::Unfit(unfit) = &error {
+                    for file in &unfit.against {
+                        // What cannot be read says nothing against anybody.
+                        drop(self.endorsements.add_file(file));
+                    }
+                }
+                self.problems.push(Problem { resource, error });
+            }
         }
     }
 }

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Request, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, StatusCode,
     header::{
-        ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, HOST, HeaderName, IF_MODIFIED_SINCE,
+        ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderName, IF_MODIFIED_SINCE,
         IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
     },
 };
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
@@ -40,6 +40,8 @@ pub(super) const NOT_MODIFIED: u16 = 304;
 #[derive(Clone, Debug)]
 pub(super) struct Ask<'a> {
     pub(super) path: &'a str,
+    /// The body of a POST and its type; a GET where there is none.
+    pub(super) body: Option<&'a (&'static str, Vec<u8>)>,
     /// What is known already: an answer that is no other needs no body.
     pub(super) known: &'a Validators,
     pub(super) chain_header: Option<&'static str>,
@@ -181,8 +183,12 @@ async fn exchange(base: &Base, stream: Box<dyn Stream>, ask: &Ask<'_>) -> Result
     reply
 }
 
-fn request(base: &Base, ask: &Ask<'_>) -> Request<Empty<Bytes>> {
-    let mut request = Request::new(Empty::new());
+fn request(base: &Base, ask: &Ask<'_>) -> Request<Full<Bytes>> {
+    let content = ask.body.map_or(Bytes::new(), |(_, content)| content.clone().into());
+    let mut request = Request::new(Full::new(content));
+    if ask.body.is_some() {
+        *request.method_mut() = Method::POST;
+    }
     *request.uri_mut() = base.target(ask.path);
     let headers = request.headers_mut();
     headers.insert(HOST, base.host_header());
@@ -191,6 +197,9 @@ fn request(base: &Base, ask: &Ask<'_>) -> Request<Empty<Bytes>> {
         HeaderValue::from_static(concat!("sealroom/", env!("CARGO_PKG_VERSION"))),
     );
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    if let Some((content_type, _)) = ask.body {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
     let Validators { etag, modified } = ask.known;
     for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, modified)] {
         if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {

@@ -1,14 +1,17 @@
 //! Which statements evidence stands on: read from what it says, proven or not. A lie asks for a statement that does not
 //! exist, or for one that does not fit.
 
+use std::sync::Arc;
+
 use sealroom_attestation::{
-    gpu::GpuClaims,
+    gpu::{GpuClaims, ocsp::Owner},
     node::HardwareClaims,
     snp::{Chip, Generation, SigningKey, SnpClaims, VekKind},
     tdx::TdxClaims,
+    x509::Certificate,
 };
 
-use super::resource::{Resource, RimId, Update};
+use super::resource::{Resource, RimId, Standing, Update};
 use crate::verdict::Claims;
 
 /// What to ask for.
@@ -106,15 +109,33 @@ impl Needs {
             }
             None => vec![format!("NV_SWITCH_BIOS_5612_0002_890_{digits}")],
         };
+        // The leaf is the device's own, and the root is pinned: nobody has anything to say of their standing.
+        self.standings(claims.chain.iter().skip(1), Owner::Device);
+        for rim in &claims.endorsed.rims {
+            let chain: Vec<_> = rim.chain.iter().cloned().map(Arc::new).collect();
+            self.standings(chain.iter(), Owner::Rim);
+        }
         for id in ids {
             let Some(id) = RimId::new(&id) else {
                 self.unknown.push("a device's versions make no id that could be asked for".into());
                 continue;
             };
-            let rim = Resource::Rim { id };
-            if !self.rest.contains(&rim) {
-                self.rest.push(rim);
-            }
+            self.add(Resource::Rim { id });
+        }
+    }
+
+    /// Each certificate of a chain below the one after it.
+    fn standings<'c>(&mut self, chain: impl Iterator<Item = &'c Arc<Certificate>>, owner: Owner) {
+        let chain: Vec<_> = chain.collect();
+        for (subject, issuer) in chain.iter().zip(chain.iter().skip(1)) {
+            self.add(Resource::Standing(Standing::new(subject, issuer, owner)));
+        }
+    }
+
+    /// Devices share what they stand on.
+    fn add(&mut self, resource: Resource) {
+        if !self.rest.contains(&resource) {
+            self.rest.push(resource);
         }
     }
 }

@@ -1,10 +1,17 @@
 //! What can be fetched: a closed list. Nothing that evidence says is ever an address.
 
-use std::fmt;
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 use sealroom_attestation::{
+    gpu::ocsp::{self, Owner},
     snp::{Generation, Tcb, VekKind},
     tdx::{Fmspc, PckAuthority, Tee},
+    transcript::sha256,
+    x509::Certificate,
 };
 
 /// One thing that a vendor publishes, by what it is about.
@@ -59,6 +66,39 @@ pub enum Resource {
         /// As NVIDIA's service names it.
         id: RimId,
     },
+    /// The standing of one of NVIDIA's certificates.
+    Standing(Standing),
+}
+
+/// A certificate whose standing is asked for, and the one above it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    pub(super) subject: Arc<Certificate>,
+    pub(super) issuer: Arc<Certificate>,
+    pub(super) owner: Owner,
+    /// What the responder is asked: serial, and digests of the issuer's name and key.
+    pub(super) request: Vec<u8>,
+}
+
+impl Standing {
+    pub(super) fn new(subject: &Arc<Certificate>, issuer: &Arc<Certificate>, owner: Owner) -> Self {
+        let request = ocsp::request(subject, issuer);
+        Self { subject: Arc::clone(subject), issuer: Arc::clone(issuer), owner, request }
+    }
+}
+
+impl PartialEq for Standing {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.request, self.owner) == (&other.request, other.owner)
+    }
+}
+
+impl Eq for Standing {}
+
+impl Hash for Standing {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.request.hash(state);
+    }
 }
 
 /// When Intel's documents count: with a recovery at once, or once platforms had time to follow it.
@@ -143,6 +183,11 @@ impl fmt::Display for Resource {
                 write!(f, "intel/qe/{}/{}", tee_name(*tee), update.name())
             }
             Self::Rim { id } => write!(f, "nvidia/rim/{}", id.0),
+            Self::Standing(Standing { subject, request, .. }) => {
+                // Names in certificates are their author's: the digest of the request is the name.
+                let (serial, digest) = (hex::encode(&subject.serial), hex::encode(sha256(request)));
+                write!(f, "nvidia/ocsp/{serial}/{digest}")
+            }
         }
     }
 }

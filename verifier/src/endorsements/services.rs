@@ -7,7 +7,7 @@ use sealroom_attestation::snp::VekKind;
 
 use super::{
     base::Base,
-    resource::{Resource, authority_name, tee_name},
+    resource::{Resource, Standing, authority_name, tee_name},
 };
 
 /// Which service has a resource.
@@ -21,11 +21,14 @@ pub enum Service {
     IntelCertificates,
     /// NVIDIA's RIM service.
     NvidiaRim,
+    /// NVIDIA's OCSP responder.
+    NvidiaOcsp,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 4] = [Self::Amd, Self::Intel, Self::IntelCertificates, Self::NvidiaRim];
+    pub const ALL: [Self; 5] =
+        [Self::Amd, Self::Intel, Self::IntelCertificates, Self::NvidiaRim, Self::NvidiaOcsp];
 
     /// As the command line and messages spell it.
     #[must_use]
@@ -35,6 +38,7 @@ impl Service {
             Self::Intel => "intel",
             Self::IntelCertificates => "intel-certificates",
             Self::NvidiaRim => "nvidia-rim",
+            Self::NvidiaOcsp => "nvidia-ocsp",
         }
     }
 
@@ -46,6 +50,7 @@ impl Service {
             Self::Intel => "https://api.trustedservices.intel.com",
             Self::IntelCertificates => "https://certificates.trustedservices.intel.com",
             Self::NvidiaRim => "https://rim.attestation.nvidia.com",
+            Self::NvidiaOcsp => "https://ocsp.ndis.nvidia.com",
         }
     }
 }
@@ -57,6 +62,8 @@ pub struct Request {
     pub service: Service,
     /// Path and query, from `/` on.
     pub path: String,
+    /// The body of a POST and its type; a GET where there is none.
+    pub body: Option<(&'static str, Vec<u8>)>,
     /// The header in which the signer's certificates come, where they do not come in the body.
     pub chain_header: Option<&'static str>,
     /// The longest answer that is read, bytes.
@@ -74,8 +81,13 @@ impl Request {
     /// What has to be asked for a resource.
     #[must_use]
     pub fn of(resource: &Resource) -> Self {
-        let ask =
-            |service, path, chain_header, longest| Self { service, path, chain_header, longest };
+        let ask = |service, path, chain_header, longest| Self {
+            service,
+            path,
+            body: None,
+            chain_header,
+            longest,
+        };
         match resource {
             Resource::AmdChain { generation, kind } => {
                 let path = format!("/{}/v1/{generation}/cert_chain", key_name(*kind));
@@ -121,6 +133,10 @@ impl Request {
             Resource::Rim { id } => {
                 let path = format!("/v1/rim/{}", id.as_str());
                 ask(Service::NvidiaRim, path, None, LONGEST_DOCUMENT)
+            }
+            Resource::Standing(Standing { request, .. }) => {
+                let body = Some(("application/ocsp-request", request.clone()));
+                Self { body, ..ask(Service::NvidiaOcsp, "/".to_owned(), None, LONGEST_CHAIN) }
             }
         }
     }

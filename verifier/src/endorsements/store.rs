@@ -341,8 +341,9 @@ impl Inner {
         let known = kept.as_ref().map_or(&unknown, |entry| &entry.validators);
         let request = Request::of(resource);
         let (base, path) = services.place(&request);
-        let Request { chain_header, longest, .. } = request;
-        let reply = http::ask(&base, &Ask { path: &path, known, chain_header, longest }).await?;
+        let Request { body, chain_header, longest, .. } = request;
+        let (path, body) = (&*path, body.as_ref());
+        let reply = http::ask(&base, &Ask { path, body, known, chain_header, longest }).await?;
         let entry = match (reply, kept) {
             (Reply::NotFound, _) => return Err(FetchError::NotFound),
             (Reply::NotModified, Some(kept)) => Entry { fetched_at: now, ..(*kept).clone() },

@@ -106,7 +106,7 @@ pub(super) fn sha1(bytes: &[u8]) -> digest::Digest {
     digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes)
 }
 
-fn sha384(bytes: &[u8]) -> digest::Digest {
+pub(super) fn sha384(bytes: &[u8]) -> digest::Digest {
     digest::digest(&digest::SHA384, bytes)
 }
 

@@ -1,5 +1,6 @@
 //! Endorsements on their way from the vendors: fetched, kept, never rolled back, never believed for where they came from.
 
+mod command;
 mod crowd;
 mod desk;
 mod faults;

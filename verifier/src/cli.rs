@@ -4,6 +4,7 @@ mod bulletin;
 mod bundle;
 mod cache;
 mod check;
+mod doctor;
 mod ear;
 mod explain;
 mod fetch;
@@ -19,6 +20,7 @@ mod schema;
 mod sources;
 mod values;
 mod vendors;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -65,6 +67,10 @@ enum Command {
     /// List, check and clear what was fetched.
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Look whether this machine can judge: clock, services, cache.
+    Doctor(Late<Box<doctor::Arguments>>),
+    /// Judge a fleet again and again, and tell what changes.
+    Watch(Late<Box<watch::Arguments>>),
     /// Write, check, compare and try policies.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -130,6 +136,8 @@ fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Inspect(Late(arguments)) => inspect::run(&arguments),
         Command::Fetch(Late(arguments)) => fetch::run(&arguments),
         Command::Cache(command) => cache::run(&command),
+        Command::Doctor(Late(arguments)) => doctor::run(&arguments),
+        Command::Watch(Late(arguments)) => watch::run(&arguments),
         Command::Policy(command) => policy::run(&command),
         Command::Bundle(command) => bundle::run(&command),
         Command::Receipt(command) => receipt::run(&command),

@@ -18,7 +18,7 @@ pub use base::{Base, BaseError};
 pub use cache::{Cache, Entry, Listed};
 pub use disk::DiskError;
 pub use gather::{Gathered, Problem, Tell, gather};
-pub use http::{HttpError, Validators};
+pub use http::{HttpError, Probe, Validators, notify, probe};
 pub use needs::{Needs, needs};
 pub use ratchet::{Ratchet, RolledBack};
 pub use resource::{Resource, RimId, Standing, Update};

@@ -78,6 +78,12 @@ impl Sources {
         Cache::open(&folder).context("opening the cache")
     }
 
+    /// Whom to ask.
+    pub(super) fn services(&self) -> Services {
+        let mirrors = self.mirror.iter().cloned();
+        mirrors.fold(Services::default(), |all, (service, base)| all.with_mirror(service, base))
+    }
+
     /// The store over cache, ratchet and services.
     ///
     /// # Errors
@@ -86,9 +92,7 @@ impl Sources {
         let own = || own_folder("XDG_STATE_HOME", ".local/state");
         let state = self.state.clone().map_or_else(own, Ok)?;
         let ratchet = Ratchet::open(&state).context("opening the ratchet")?;
-        let mirrors = self.mirror.iter().cloned();
-        let services = mirrors
-            .fold(Services::default(), |all, (service, base)| all.with_mirror(service, base));
+        let services = self.services();
         let services = (!self.offline).then_some(services);
         Ok(Store::new(services, anchors, self.cache()?, ratchet))
     }

@@ -62,9 +62,12 @@ impl Base {
         HeaderValue::from_str(self.authority.as_str()).expect("an authority is visible ASCII")
     }
 
-    /// Path and query of a request. `path` is one of the pinned table's.
+    /// Path and query of a request. `path` is one of the pinned table's, or empty for this very address.
     pub(super) fn target(&self, path: &str) -> Uri {
-        format!("{}{path}", self.prefix).parse().expect("a prefix and a path of the table")
+        match format!("{}{path}", self.prefix) {
+            nothing if nothing.is_empty() => Uri::from_static("/"),
+            target => target.parse().expect("a prefix and a path of the table"),
+        }
     }
 }
 

@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, StatusCode,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
     header::{
-        ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HOST, HeaderName, IF_MODIFIED_SINCE,
-        IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
+        ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, DATE, ETAG, HOST, HeaderName,
+        IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER, USER_AGENT,
     },
 };
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::client::conn::http1;
+use hyper::{body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::{
@@ -138,10 +138,56 @@ pub enum HttpError {
 
 /// Asks once.
 pub(super) async fn ask(base: &Base, ask: &Ask<'_>) -> Result<Reply, HttpError> {
+    send(base, request(base, ask), async |response| read(base, response, ask).await).await
+}
+
+/// What a service says of itself to whoever knocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// The status: any will do.
+    pub status: u16,
+    /// The service's clock, as it says.
+    pub date: Option<String>,
+}
+
+/// Knocks at a service.
+///
+/// # Errors
+/// Where nothing answers in HTTP.
+pub async fn probe(base: &Base) -> Result<Probe, HttpError> {
+    let unknown = Validators::default();
+    let ask = Ask { path: "/", body: None, known: &unknown, chain_header: None, longest: 0 };
+    send(base, request(base, &ask), async |response| {
+        let date = value(response.headers(), &DATE);
+        Ok(Probe { status: response.status().as_u16(), date })
+    })
+    .await
+}
+
+/// Posts JSON to whoever asked to be told.
+///
+/// # Errors
+/// Where it is not taken.
+pub async fn notify(base: &Base, json: Vec<u8>) -> Result<(), HttpError> {
+    let (unknown, body) = (Validators::default(), ("application/json", json));
+    let ask = Ask { path: "", body: Some(&body), known: &unknown, chain_header: None, longest: 0 };
+    send(base, request(base, &ask), async |response| match response.status() {
+        status if status.is_success() => Ok(()),
+        status => Err(HttpError::Status { base: base.to_string(), status: status.as_u16() }),
+    })
+    .await
+}
+
+/// Connects, sends one request, and reads its response.
+async fn send<T>(
+    base: &Base,
+    request: Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(Response<Incoming>) -> Result<T, HttpError>,
+) -> Result<T, HttpError> {
     let late =
         |limit: Duration| HttpError::Late { base: base.to_string(), seconds: limit.as_secs() };
     let stream = timeout(CONNECT, connect(base)).await.map_err(|_| late(CONNECT))??;
-    timeout(WHOLE, exchange(base, stream, ask)).await.map_err(|_| late(WHOLE))?
+    timeout(WHOLE, exchange(base, stream, request, read)).await.map_err(|_| late(WHOLE))?
 }
 
 /// A connection, whatever carries it.
@@ -167,7 +213,12 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-async fn exchange(base: &Base, stream: Box<dyn Stream>, ask: &Ask<'_>) -> Result<Reply, HttpError> {
+async fn exchange<T>(
+    base: &Base,
+    stream: Box<dyn Stream>,
+    request: Request<Full<Bytes>>,
+    read: impl AsyncFnOnce(Response<Incoming>) -> Result<T, HttpError>,
+) -> Result<T, HttpError> {
     let broken = |error: hyper::Error| HttpError::BrokenOff {
         base: base.to_string(),
         reason: error.to_string(),
@@ -177,8 +228,8 @@ async fn exchange(base: &Base, stream: Box<dyn Stream>, ask: &Ask<'_>) -> Result
     let (mut handle, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // The connection ends with the handle and the body; why it ended is told to whoever reads.
     let driver = tokio::spawn(async move { drop(connection.await) });
-    let response = handle.send_request(request(base, ask)).await.map_err(broken)?;
-    let reply = read(base, response, ask).await;
+    let response = handle.send_request(request).await.map_err(broken)?;
+    let reply = read(response).await;
     driver.abort();
     reply
 }
@@ -211,7 +262,7 @@ fn request(base: &Base, ask: &Ask<'_>) -> Request<Full<Bytes>> {
 
 async fn read(
     base: &Base,
-    response: http::Response<hyper::body::Incoming>,
+    response: Response<Incoming>,
     ask: &Ask<'_>,
 ) -> Result<Reply, HttpError> {
     let (head, body) = response.into_parts();

@@ -163,21 +163,23 @@ impl Services {
         self
     }
 
+    /// Whom to ask of this service.
+    #[must_use]
+    pub fn base(&self, service: Service) -> Base {
+        let vendor = || Base::from_url(service.vendor()).expect("a test reads every address");
+        self.mirrors.get(&service).cloned().unwrap_or_else(vendor)
+    }
+
     /// Whom to ask for this, and the path to ask for. A cache of Intel's service has the root's list too, under a path of
     /// its own.
     pub(super) fn place(&self, request: &Request) -> (Base, String) {
         let service = request.service;
-        if let Some(mirror) = self.mirrors.get(&service) {
-            return (mirror.clone(), request.path.clone());
-        }
+        let own = self.mirrors.contains_key(&service);
         match self.mirrors.get(&Service::Intel) {
-            Some(cache) if service == Service::IntelCertificates => {
+            Some(cache) if service == Service::IntelCertificates && !own => {
                 (cache.clone(), "/sgx/certification/v4/rootcacrl".to_owned())
             }
-            _ => {
-                let vendor = Base::from_url(service.vendor());
-                (vendor.expect("a test reads every vendor's address"), request.path.clone())
-            }
+            _ => (self.base(service), request.path.clone()),
         }
     }
 }

@@ -65,8 +65,11 @@ fn every_check_of_hardware_evidence_is_on_its_page() {
     let page = fs::read_to_string(root().join("docs/checks.md")).expect("the page");
     let mut named: Vec<_> = page.split('`').skip(1).step_by(2).collect();
     let all = sealroom_attestation::checks::all().map(|check| check.id);
-    let mut known: Vec<_> =
-        all.filter(|id| ["snp.", "tdx.", "gpu."].iter().any(|kind| id.starts_with(kind))).collect();
+    let mut known: Vec<_> = all
+        .filter(|id| {
+            ["snp.", "tdx.", "gpu.", "endorsements."].iter().any(|kind| id.starts_with(kind))
+        })
+        .collect();
     named.sort_unstable();
     known.sort_unstable();
     assert_eq!(named, known);

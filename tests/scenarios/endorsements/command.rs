@@ -181,6 +181,32 @@ fn endorsements_services_out_of_reach_are_what_the_doctor_finds() {
     assert!(text(&ill.stdout).contains("FAIL  what is kept: "), "{}", text(&ill.stdout));
 }
 
+/// No file may grow above a kibibyte: every write of more fails in its middle, as on a full disk.
+#[test]
+fn endorsements_that_no_disk_has_room_for_are_refused_and_leave_nothing_half() {
+    let desk = Desk::new();
+    let fetch = format!(
+        "trap '' XFSZ; ulimit -f 1; exec {} fetch report.bin --to=endorsements --cache=cache --state=state \
+         --mirror=amd={} --danger-accept-simulated={}",
+        env!("CARGO_BIN_EXE_auditor"),
+        desk.vendors.kds(),
+        desk.root
+    );
+    let mut command = Command::new("bash");
+    let wrong = command.args(["-c", &fetch]).current_dir(desk.folder.path()).output();
+    let wrong = wrong.expect("a shell");
+    let told = text(&wrong.stderr);
+    assert_eq!((wrong.status.code(), told.matches("FAILED").count()), (Some(2), 3), "{told}");
+    assert!(told.contains("writing cache/") && told.contains("File too large"), "{told}");
+    let listed = json(&desk.run(&["cache", "list", "--json", "--cache=cache"]));
+    assert!(
+        listed.as_array().is_some_and(|entries| entries.iter().all(|one| one["state"] == "counts"))
+    );
+    let root = format!("--danger-accept-simulated={}", desk.root);
+    let control = desk.online(&["fetch", "report.bin", "--to=endorsements", &root]);
+    assert_eq!(control.status.code(), Some(0), "{}", text(&control.stderr));
+}
+
 fn write_broken(path: &Path) {
     fs::write(path, b"sealroom ratchet 1\n").expect("a file");
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sealroom_tests::vendors::{Edition, Fault, Service, Vendors};
-use sealroom_verifier::endorsements::Gathered;
+use sealroom_verifier::endorsements::{Gathered, Origin};
 
 use super::{
     NOW,
@@ -116,6 +116,30 @@ async fn endorsements_of_a_service_that_drips_end_within_their_deadline() {
     assert_eq!(problems(&wrong), ["endorsements.fetch"]);
     println!("given up after {:?}", begin.elapsed());
     assert!(begin.elapsed() < Duration::from_secs(30));
+}
+
+/// Six hours old, and asked for anew in the background: nobody waits for a slow service.
+#[tokio::test]
+async fn endorsements_that_age_are_given_at_once_while_a_slow_service_is_asked_behind() {
+    let vendors = vendors();
+    for machine in machines(&vendors) {
+        let folder = folder();
+        let online = store(folder.path(), Some(services(&vendors)), &machine);
+        drop(gathered(&online, &machine, NOW).await);
+        let asked = vendors.count(|_| true);
+        set(&vendors, &Fault::Slow(Duration::from_secs(2)));
+        let (begin, later) = (Instant::now(), NOW.plus(7 * 3600));
+        let ageing = gathered(&online, &machine, later).await;
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        assert_eq!(machine.proven(&ageing, later), Ok(()));
+        let origins = ageing.found.iter().map(|(_, asked)| asked.origin);
+        assert!(origins.clone().all(|origin| origin == Origin::Ageing));
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        clear(&vendors);
+        assert!(vendors.count(|_| true) > asked, "asked behind");
+        let young = gathered(&online, &machine, later).await;
+        assert!(young.found.iter().all(|(_, asked)| asked.origin == Origin::Kept));
+    }
 }
 
 /// An old list is validly signed: only memory tells it from the newest.

@@ -133,6 +133,12 @@ impl Anchors {
         }
     }
 
+    /// SHA-256 of each simulated root that is accepted, in the order in which they were named.
+    #[must_use]
+    pub fn simulated(&self) -> &[[u8; 32]] {
+        self.snp.simulated()
+    }
+
     /// Adds a simulated root, the one whose certificate has this SHA-256, of whichever vendor. Whatever it anchors is
     /// simulated hardware, and every claim says so.
     #[must_use]

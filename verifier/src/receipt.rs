@@ -12,7 +12,7 @@ use sealroom_attestation::{
 };
 use zeroize::Zeroizing;
 
-use crate::verdict::{Claims, Decision, Verdict};
+use crate::verdict::{Claims, Crypto, Decision, Verdict};
 
 /// What the owner of an exchange kept of it, as files. Question and answer are plaintext, and wiped.
 #[derive(Debug, Default)]
@@ -68,6 +68,11 @@ pub fn audit_receipt(
     verdict.decision = match (verdict.decision, ledger.has_failed(), ledger.has_missing()) {
         (_, true, _) => Decision::Refused,
         (Decision::Accepted, _, true) => Decision::Undecided,
+        (own, _, _) => own,
+    };
+    verdict.crypto = match (verdict.crypto, ledger.has_failed(), ledger.has_missing()) {
+        (_, true, _) => Crypto::Forged,
+        (Crypto::Genuine, _, true) => Crypto::Undecided,
         (own, _, _) => own,
     };
     verdict.ledger.append(ledger);

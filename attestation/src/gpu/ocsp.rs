@@ -243,10 +243,11 @@ struct Answer<'r> {
 }
 
 impl<'r> Answer<'r> {
-    /// Dates and standing first: in the wrong hands they can only refuse. Then who signed, and the signature.
+    /// Dates and standing first: in the wrong hands they can only refuse. Then who signed, and the signature: what is said
+    /// against a certificate must be known to be said, too.
     fn counts(&self, case: &mut Case, memory: &Signatures, now: UnixTime) -> bool {
         let mut holds = case.check(&checks::GPU_OCSP_VALIDITY, self.validity(now));
-        holds &= self.standing(case);
+        self.standing(case);
         let found = Signer::find(self.response, self.link.issuer, now);
         let shown = match &found {
             Ok(signer) => Ok(signer.shown().to_owned()),
@@ -280,28 +281,24 @@ impl<'r> Answer<'r> {
     }
 
     /// One row, of the check that the standing belongs to.
-    fn standing(&self, case: &mut Case) -> bool {
+    fn standing(&self, case: &mut Case) {
         let name = self.name();
         let good = format!("{name}: good");
-        match (self.single.status, self.link.owner) {
-            (Status::Good, _) => case.check(&checks::GPU_OCSP_REVOKED, Ok(good)),
+        let (check, result) = match (self.single.status, self.link.owner) {
+            (Status::Good, _) => (&checks::GPU_OCSP_REVOKED, Ok(good)),
             (Status::Revoked(at), _) => {
-                let error = OcspError::Revoked { name, at };
-                case.check(&checks::GPU_OCSP_REVOKED, Err(Mismatch::because(error, "good")))
+                (&checks::GPU_OCSP_REVOKED, Err(OcspError::Revoked { name, at }))
             }
-            (Status::Unknown, _) => {
-                let error = OcspError::Unknown { name };
-                case.check(&checks::GPU_OCSP_UNKNOWN, Err(Mismatch::because(error, "good")))
-            }
+            (Status::Unknown, _) => (&checks::GPU_OCSP_UNKNOWN, Err(OcspError::Unknown { name })),
             (Status::Hold(at), Owner::Device) => {
-                let error = OcspError::Hold { name, at };
-                case.check(&checks::GPU_OCSP_HOLD, Err(Mismatch::because(error, "good")))
+                (&checks::GPU_OCSP_HOLD, Err(OcspError::Hold { name, at }))
             }
             (Status::Hold(at), Owner::Rim) => {
                 let found = format!("{name}: on hold since {at}; the policy decides");
-                case.check(&checks::GPU_OCSP_HOLD, Ok(found))
+                (&checks::GPU_OCSP_HOLD, Ok(found))
             }
-        }
+        };
+        case.check(check, result.map_err(|error| Mismatch::because(error, "good")));
     }
 
     /// The issuer over its delegate, and the responder over the response.

@@ -76,6 +76,11 @@ impl Anchors {
         self
     }
 
+    /// The simulated roots.
+    pub(crate) fn simulated(&self) -> &[[u8; 32]] {
+        &self.simulated
+    }
+
     /// True when a given root is trusted.
     pub(super) fn anchor(&self, root: &Arc<Certificate>) -> Option<Anchor> {
         if self.simulated.contains(&root.sha256) {

@@ -147,8 +147,10 @@ impl RelyingParty {
         shown: &Shown,
         proof: Proof,
     ) -> Result<Accepted, Box<Verdict>> {
-        let judged = self.judge_now(shown, proof);
-        let Some(sources) = &self.shared.sources else { return judged };
+        let Some(sources) = &self.shared.sources else {
+            return self.judge_with(None, shown, proof);
+        };
+        let judged = self.judge_with(Some(sources.last()), shown, proof);
         let now = self.clock().wall();
         // Evidence that says nothing readable asks for nothing.
         let (party, seen) = (self.clone(), shown.clone());
@@ -161,26 +163,33 @@ impl RelyingParty {
         };
         if judged.is_ok() {
             let sources = sources.clone();
-            tokio::spawn(async move { sources.gather(read, now).await });
+            tokio::spawn(async move { sources.renew(read, now).await });
             return judged;
         }
-        match sources.gather(read, now).await {
-            true => self.judge_now(shown, proof),
-            false => judged,
+        // Judged under exactly this set, whatever other sessions gather meanwhile; only a good node's set is kept.
+        let gathered = sources.gather(read, now).await;
+        let judged = self.judge_with(Some(Arc::clone(&gathered)), shown, proof);
+        if judged.is_ok() {
+            sources.keep(gathered);
         }
+        judged
     }
 
-    fn judge_now(&self, shown: &Shown, proof: Proof) -> Result<Accepted, Box<Verdict>> {
-        let context = Context::Session(&shown.session);
-        let now = self.clock().wall();
-        let Some(sources) = &self.shared.sources else {
+    fn judge_with(
+        &self,
+        endorsements: Option<Arc<Endorsements>>,
+        shown: &Shown,
+        proof: Proof,
+    ) -> Result<Accepted, Box<Verdict>> {
+        let (context, now) = (Context::Session(&shown.session), self.clock().wall());
+        let Some(endorsements) = endorsements else {
             let trust = match proof {
                 Proof::Hardware => &self.shared.trust,
                 Proof::Key => &self.shared.trust_for_further,
             };
             return judge(&shown.bundle, context, trust, now);
         };
-        let endorsed = self.endorsed(sources.last());
+        let endorsed = self.endorsed(endorsements);
         let trust = match proof {
             Proof::Hardware => endorsed.trust,
             Proof::Key => endorsed.for_further,

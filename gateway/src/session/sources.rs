@@ -10,10 +10,9 @@ use sealroom_verifier::{
     Claims,
     endorsements::{Problem, Store, Update, gather, needs},
 };
-use tokio::time::timeout;
 
-/// How long a session may wait for the vendors. What has not come by then is missing in its verdict.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a session waits for one statement. What has not come by then is missing in its verdict, and there for the next.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Where a relying party has endorsements from. Clones share everything.
 #[derive(Clone, Debug)]
@@ -38,27 +37,44 @@ impl Sources {
         Arc::clone(&self.last.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Gathers what evidence stands on; `read` says what it claims with what was gathered so far. True where it is another
-    /// set than before.
+    /// Gathers what evidence stands on, for a session that waits; `read` says what it claims with what was gathered so far.
     pub(super) async fn gather(
         &self,
         read: impl Fn(&Endorsements) -> Option<Claims>,
         now: UnixTime,
-    ) -> bool {
+    ) -> Arc<Endorsements> {
+        self.gather_from(&self.store.patient(PATIENCE), read, now).await
+    }
+
+    /// Asks anew for what ages, for the sessions to come, and makes it what they begin with.
+    pub(super) async fn renew(
+        &self,
+        read: impl Fn(&Endorsements) -> Option<Claims>,
+        now: UnixTime,
+    ) {
+        let gathered = self.gather_from(&self.store.eager(), read, now).await;
+        self.keep(gathered);
+    }
+
+    async fn gather_from(
+        &self,
+        store: &Store,
+        read: impl Fn(&Endorsements) -> Option<Claims>,
+        now: UnixTime,
+    ) -> Arc<Endorsements> {
         let name = |claims: &Claims| needs(claims, self.update, self.generation);
-        let gathering = gather(&self.store, read, name, now, &|_, _| {});
-        let Ok((_, gathered)) = timeout(PATIENCE, gathering).await else {
-            tracing::warn!(seconds = PATIENCE.as_secs(), "no endorsements in time");
-            return false;
-        };
+        let (_, gathered) = gather(store, read, name, now, &|_, _| {}).await;
         for Problem { resource, error } in &gathered.problems {
             tracing::warn!(%resource, check = error.check().id, "no endorsement");
         }
+        Arc::new(gathered.endorsements)
+    }
+
+    /// Makes a set what sessions begin with. The same one again changes nothing: what was verified is remembered with it.
+    pub(super) fn keep(&self, gathered: Arc<Endorsements>) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = **last != gathered.endorsements;
-        if is_new {
-            *last = Arc::new(gathered.endorsements);
+        if **last != *gathered {
+            *last = gathered;
         }
-        is_new
     }
 }

@@ -118,6 +118,18 @@ fn endorsements_are_fetched_by_check_where_it_may_and_kept_for_the_next_time() {
     assert_eq!(desk.run(&["cache", "verify", "--cache=cache"]).status.code(), Some(0));
 }
 
+#[test]
+fn endorsements_that_were_fetched_for_a_bundle_are_in_it() {
+    let desk = Desk::new();
+    let root = format!("--danger-accept-simulated={}", desk.root);
+    let make =
+        ["bundle", "make", "report.bin", "--policy=policy.toml", "--out=case.cbor", "--fetch"];
+    let made = desk.online(&make.into_iter().chain([&*root, "--json"]).collect::<Vec<_>>());
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let verified = desk.run(&["bundle", "verify", "case.cbor", &root, "--json"]);
+    assert_eq!((verified.status.code(), verified.stdout), (Some(0), made.stdout));
+}
+
 /// Takes one request, answers it, and gives its body.
 fn hook() -> (String, thread::JoinHandle<String>) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");

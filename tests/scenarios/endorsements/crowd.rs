@@ -42,6 +42,33 @@ async fn endorsements_for_a_thousand_verifications_are_asked_for_once_each() {
     assert_eq!(vendors.requests().len(), PLATFORMS as usize + 2);
 }
 
+/// Seven hours later all of them ask for what ages: one request for each statement, behind everybody.
+#[tokio::test(flavor = "multi_thread")]
+async fn endorsements_that_age_are_asked_for_once_behind_a_thousand_verifications() {
+    let vendors = vendors();
+    let chip = Fake::snp(SEED);
+    vendors.knows_snp(&chip);
+    let (machine, folder) = (Arc::new(Machine::amd(&chip)), folder());
+    let online = store(folder.path(), Some(services(&vendors)), &machine);
+    drop(gathered(&online, &machine, NOW).await);
+    vendors.forget();
+    vendors.set(Service::Kds, Fault::Slow(std::time::Duration::from_millis(300)));
+    let later = NOW.plus(7 * 3600);
+    let asking = (0..VERIFICATIONS).map(|_| {
+        let (store, machine) = (online.clone(), Arc::clone(&machine));
+        tokio::spawn(async move { gathered(&store, &machine, later).await.problems.len() })
+    });
+    for asked in asking.collect::<Vec<_>>() {
+        assert_eq!(asked.await.expect("no panic"), 0);
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let mut asked = BTreeMap::<String, usize>::new();
+    for request in vendors.requests() {
+        *asked.entry(request.target).or_default() += 1;
+    }
+    assert!(asked.len() == 3 && asked.values().all(|count| *count == 1), "{asked:?}");
+}
+
 /// All at once; every one gets everything.
 async fn ask_all(
     store: &sealroom_verifier::endorsements::Store,

@@ -1,6 +1,7 @@
 //! Everything that evidence stands on is fetched, verified, and fetched no more.
 
-use sealroom_forge::Fake;
+use sealroom_attestation::x509;
+use sealroom_forge::{Fake, gpu::CertificateStatus};
 use sealroom_tests::canary::Canary;
 
 use super::{
@@ -40,6 +41,34 @@ async fn endorsements_that_are_not_at_hand_offline_are_missing_and_nothing_passe
         assert!(nothing.found.is_empty());
     }
     assert_eq!(vendors.count(|_| true), 0);
+}
+
+/// What is said against a certificate is a statement like any other: kept, and told again to whoever asks.
+#[tokio::test]
+async fn endorsements_against_a_device_refuse_it_again_and_again() {
+    let vendors = vendors();
+    let device = Fake::gpu(SEED);
+    vendors.knows_gpu(&device);
+    let machine = Machine::nvidia(&device);
+    let chain = String::from_utf8(device.sign().chain_pem).expect("PEM");
+    let blocks = x509::blocks(&chain).expect("PEM");
+    let identity = blocks.get(1).expect("the identity key's certificate");
+    let serial = x509::Certificate::decode(&identity.der).expect("a certificate").serial;
+    let folder = folder();
+    let online = store(folder.path(), Some(services(&vendors)), &machine);
+    assert_eq!(machine.proven(&gathered(&online, &machine, NOW).await, NOW), Ok(()), "the control");
+    vendors.publish(vendors.edition().next(NOW));
+    vendors.says(&serial, CertificateStatus::Revoked(NOW.0 - 60, None));
+    // Seven hours later it is asked for anew: whoever would rather wait hears of it at once.
+    let later = NOW.plus(7 * 3600);
+    let eager = online.eager();
+    for store in [&eager, &online, &eager] {
+        let gathered = gathered(store, &machine, later).await;
+        assert_eq!(machine.proven(&gathered, later), Err("gpu.ocsp.revoked"));
+    }
+    let restarted = store(folder.path(), None, &machine);
+    let kept = gathered(&restarted, &machine, later).await;
+    assert_eq!(machine.proven(&kept, later), Err("gpu.ocsp.revoked"), "from disk");
 }
 
 /// Addresses in certificates are an attacker's to choose.

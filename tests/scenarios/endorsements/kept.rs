@@ -34,13 +34,15 @@ fn writer() {
         let place = usize::try_from(number % 8).expect("small");
         let resource = resource(place);
         let edition = Edition { number: vec![1], issued: UnixTime(number) };
+        let name = resource.to_string();
         let validity = Window { from: UnixTime(0), until: UnixTime(1 << 40) };
-        let statement = Statement { edition: edition.clone(), validity };
+        let statement =
+            Statement { edition: Some(edition.clone()), track: String::new(), validity };
         let files = vec![vec![7; 200_000]];
-        let (name, validators) = (resource.to_string(), Validators::default());
+        let validators = Validators::default();
         let entry = Entry { name, fetched_at: NOW, validators, statement, files };
-        ratchet.admit(&resource, &edition).expect("a disk").expect("newer");
-        cache.store(&resource, &entry).expect("a disk");
+        ratchet.admit(&entry.name, &edition).expect("a disk").expect("newer");
+        cache.store(&entry).expect("a disk");
     }
 }
 
@@ -51,9 +53,8 @@ fn holds(folder: &Path) -> usize {
         Cache::open(&folder.join("cache")).and_then(|cache| cache.list()).expect("a list");
     for (path, entry) in &entries {
         let entry = entry.as_ref().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let number = entry.name.trim_start_matches("nvidia/rim/RIM_").parse().expect("a number");
-        let newest = ratchet.newest(&resource(number)).expect("a disk").expect("moved first");
-        assert!(!newest.is_before(&entry.statement.edition));
+        let newest = ratchet.newest(&entry.name).expect("a disk").expect("moved first");
+        assert!(!newest.is_before(entry.statement.edition.as_ref().expect("an edition")));
     }
     entries.len()
 }
@@ -84,7 +85,7 @@ async fn endorsements_that_cannot_be_kept_are_refused_with_the_folder_that_is_in
     fs::remove_dir_all(folder.path().join("cache")).expect("a folder");
     fs::write(folder.path().join("cache"), b"").expect("a file");
     let wrong = gathered(&online, &machine, NOW).await;
-    assert_eq!(problems(&wrong), ["endorsements.fetch"]);
+    assert!(wrong.found.is_empty() && problems(&wrong).contains(&"endorsements.fetch"));
     let first = wrong.problems.first().expect("a problem").error.to_string();
     assert!(first.contains("cache/"), "{first}");
     let opened = Cache::open(&folder.path().join("cache"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sealroom_attestation::endorsements::Endorsements;
+use sealroom_tests::vendors::Vendors;
 use sealroom_verifier::endorsements::{Entry, Resource, verify};
 
 use super::{
@@ -55,14 +56,11 @@ struct Genuine<'m> {
     above: Endorsements,
 }
 
-#[tokio::test]
-async fn endorsements_that_differ_in_anything_are_refused() {
-    let vendors = vendors();
-    let machines = machines(&vendors);
+async fn all_genuine<'m>(vendors: &Vendors, machines: &'m [Machine]) -> Vec<Genuine<'m>> {
     let mut genuine = Vec::new();
-    for machine in &machines {
+    for machine in machines {
         let folder = folder();
-        let online = store(folder.path(), Some(services(&vendors)), machine);
+        let online = store(folder.path(), Some(services(vendors)), machine);
         let gathered = gathered(&online, machine, NOW).await;
         let above = machine.needs().above;
         let mut chain = Endorsements::default();
@@ -81,6 +79,49 @@ async fn endorsements_that_differ_in_anything_are_refused() {
             genuine.push(Genuine { machine, resource, entry: asked.entry, above });
         }
     }
+    genuine
+}
+
+/// What comes along unasked was never held against the ratchet.
+#[tokio::test]
+async fn endorsements_that_come_along_with_another_are_refused() {
+    let vendors = vendors();
+    let machines = machines(&vendors);
+    let genuine = all_genuine(&vendors, &machines).await;
+    let mut refused = 0;
+    for one in &genuine {
+        for other in genuine.iter().filter(|other| other.resource != one.resource) {
+            let key_beside_chain = matches!(
+                (&one.resource, &other.resource),
+                (Resource::AmdChain { .. }, Resource::AmdKey { .. })
+            );
+            if key_beside_chain {
+                // Certificates have no edition that could go back.
+                continue;
+            }
+            let both = [one.entry.files.clone(), other.entry.files.clone()].concat();
+            let (above, anchors) = (&one.above, one.machine.anchors());
+            let unfit =
+                verify(&one.resource, &both, above, &anchors, NOW).expect_err("a passenger");
+            assert_eq!(
+                unfit.check.id, "endorsements.subject",
+                "{} {}",
+                one.resource, other.resource
+            );
+            refused += 1;
+        }
+        let alone =
+            verify(&one.resource, &one.entry.files, &one.above, &one.machine.anchors(), NOW);
+        assert_eq!(alone.as_ref(), Ok(&one.entry.statement), "{}", one.resource);
+    }
+    println!("{refused} passengers refused");
+}
+
+#[tokio::test]
+async fn endorsements_that_differ_in_anything_are_refused() {
+    let vendors = vendors();
+    let machines = machines(&vendors);
+    let genuine = all_genuine(&vendors, &machines).await;
     let seed = u64::from_le_bytes(sealroom_tests::world::seed()[..8].try_into().expect("8 bytes"));
     println!("seed {seed}, {} statements", genuine.len());
     let mut random = Random(seed);

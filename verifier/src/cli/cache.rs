@@ -12,7 +12,10 @@ use super::{
     sources::own_folder,
     values::{now, rfc3339},
 };
-use crate::endorsements::{Cache, DiskError, Entry};
+use crate::{
+    endorsements::{Cache, DiskError, Entry},
+    report::visible,
+};
 
 /// What to do with it.
 #[derive(Debug, Subcommand)]
@@ -117,7 +120,8 @@ fn line(file: String, entry: &Result<Entry, DiskError>, at: UnixTime) -> Line {
 
 fn print(line: &Line, out: &mut impl Write) -> std::io::Result<()> {
     let Line { file, name, until, state, .. } = line;
-    let (name, until) = (name.as_deref().unwrap_or(file), until.as_deref().unwrap_or("-"));
+    let name: String = name.as_deref().unwrap_or(file).chars().map(visible).collect();
+    let until = until.as_deref().unwrap_or("-");
     writeln!(out, "{state:8} {until:20}  {name}")
 }
 

@@ -132,7 +132,11 @@ impl Asked {
         let (_, gathered) = self.sources.gather(read, anchors, at)?;
         let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
         question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
-        endorsements.extend(gathered.endorsements);
+        // As whoever asks again reads them: the same files in the same order.
+        *endorsements = Endorsements::default();
+        for file in &question.endorsements {
+            endorsements.add_file(file).context("reading what was fetched")?;
+        }
         Ok(())
     }
 }

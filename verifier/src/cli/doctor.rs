@@ -89,7 +89,9 @@ fn kept(arguments: &Arguments) -> Finding {
     match read() {
         Ok(found) => Finding { about, well: true, found, fix: None },
         Err(error) => {
-            let fix = Some("see `cache verify`; `cache prune` removes what cannot be read");
+            let fix = Some(
+                "`cache prune` removes entries that cannot be read; a broken ratchet is the owner's to look at",
+            );
             Finding { about, well: false, found: format!("{error:#}"), fix }
         }
     }

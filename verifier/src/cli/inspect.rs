@@ -10,11 +10,12 @@ use std::{
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use ring::rand::SystemRandom;
-use sealroom_attestation::endpoints::Proof;
+use sealroom_attestation::{endorsements::Endorsements, endpoints::Proof};
 
 use super::{
     files::{load_policy, shown},
     output::{Output, exit},
+    sources::Sources,
     values::now,
     vendors::Vendors,
 };
@@ -31,7 +32,7 @@ and no prompt is sent. A node out of reach is undecided. Exit codes: 0 accepted,
 
 Examples:
   sealroom-verifier inspect https://node.example:8443 --policy policy.toml --with endorsements/
-  sealroom-verifier inspect https://node.example:8443 --policy policy.toml --json --save evidence.cbor
+  sealroom-verifier inspect https://node.example:8443 --policy policy.toml --fetch --json --save evidence.cbor
   sealroom-verifier inspect https://node.example:8443 --freshness key --html verdict.html";
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +49,11 @@ pub(super) struct Arguments {
     bulletin: Vec<PathBuf>,
     #[command(flatten)]
     vendors: Vendors,
+    /// Fetch what the evidence stands on, and use it beside what is given.
+    #[arg(long)]
+    fetch: bool,
+    #[command(flatten)]
+    sources: Sources,
     /// What the node is asked to prove with.
     #[arg(long, value_enum, default_value_t = Freshness::Hardware)]
     freshness: Freshness,
@@ -73,7 +79,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let taken = arguments.output.to_stdout(false)?;
     let policy = arguments.policy.as_deref().map(load_policy).transpose()?;
     let policy = policy.unwrap_or_else(Policy::built_in);
-    let trust = arguments.vendors.trust(policy, &arguments.bulletin)?;
+    let mut trust = arguments.vendors.trust(policy, &arguments.bulletin)?;
     let proof = match arguments.freshness {
         Freshness::Key => Proof::Key,
         Freshness::Hardware => Proof::Hardware,
@@ -84,7 +90,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let (Some(path), Ok(shown)) = (&arguments.save, &shown) {
         save(path, shown)?;
     }
-    let verdict = inspect(shown.as_ref(), &trust, now()?);
+    let at = now()?;
+    if arguments.fetch {
+        let judged = |more: &Endorsements| {
+            inspect(shown.as_ref(), &trust.with_endorsements(more), at).claims
+        };
+        let (_, gathered) = arguments.sources.gather(judged, arguments.vendors.anchors(), at)?;
+        trust = trust.with_endorsements(&gathered.endorsements);
+    }
+    let verdict = inspect(shown.as_ref(), &trust, at);
     arguments.output.write(&verdict, taken)?;
     Ok(exit(&verdict, Mode::Policy))
 }

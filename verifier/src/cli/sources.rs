@@ -32,7 +32,7 @@ pub struct Sources {
     /// folder when it is not given.
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
-    /// Ask a mirror in place of a vendor: amd, intel, intel-certificates or nvidia-rim. What it says is believed as little.
+    /// Ask a mirror in place of a vendor: amd, intel, intel-certificates, nvidia-rim or nvidia-ocsp. What it says is believed as little.
     #[arg(long, value_name = "SERVICE=URL", value_parser = mirror)]
     mirror: Vec<(Service, Base)>,
     /// Take Intel's documents from the early track: a recovery counts at once.
@@ -117,7 +117,8 @@ impl Sources {
         now: UnixTime,
     ) -> Result<(Needs, Gathered)> {
         let name = |claims: &Claims| needs(claims, self.update(), self.generation());
-        let store = self.store(anchors)?;
+        // Whoever waits for one verdict would rather wait for what is new.
+        let store = self.store(anchors)?.eager();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("starting the runtime")?;
         let begin = Instant::now();

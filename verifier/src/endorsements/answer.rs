@@ -8,7 +8,9 @@ use sealroom_attestation::{
         self,
         ocsp::{CertificateStanding, Link},
     },
-    snp, tdx, x509,
+    snp, tdx,
+    transcript::sha256,
+    x509,
 };
 use serde::Deserialize;
 
@@ -17,8 +19,10 @@ use super::resource::{Resource, Standing};
 /// A statement that was verified: genuine, and about what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
-    /// What must never go back.
-    pub edition: Edition,
+    /// What must never go back; `None` for certificates, of which an older one says no less.
+    pub edition: Option<Edition>,
+    /// Among which statements: where a name does not say it all, what was signed does.
+    pub track: String,
     /// When it counts.
     pub validity: Window,
 }
@@ -39,9 +43,6 @@ pub struct Unfit {
     pub check: &'static Check,
     /// What was found, for people.
     pub found: String,
-    /// The files, where what speaks against a certificate is what they say: a verdict must hear of it, though nothing is
-    /// proven by them. They can only refuse.
-    pub against: Vec<Vec<u8>>,
 }
 
 impl Edition {
@@ -105,11 +106,17 @@ pub fn verify(
     anchors: &Anchors,
     now: UnixTime,
 ) -> Result<Statement, Unfit> {
-    let mut given = above.clone();
+    let mut own = Endorsements::default();
     for file in files {
-        let added = given.add_file(file);
+        let added = own.add_file(file);
         added.map_err(|error| unfit_by(&checks::ENDORSEMENTS_ANSWER, error.to_string()))?;
     }
+    if !is_alone(resource, &own) {
+        let found = format!("an answer with other parts than those of {resource}");
+        return Err(unfit_by(&checks::ENDORSEMENTS_SUBJECT, found));
+    }
+    let mut given = above.clone();
+    given.extend(own.clone());
     let found = match resource {
         Resource::AmdChain { .. } | Resource::AmdList { .. } | Resource::AmdKey { .. } => {
             match snp::published(&given.snp, &anchors.snp, now) {
@@ -119,7 +126,7 @@ pub fn verify(
         }
         Resource::Rim { id } => {
             let named = files.iter().find_map(|file| serde_json::from_slice::<RimName>(file).ok());
-            let rims = gpu::rim::verify(&given.gpu, &anchors.gpu, now);
+            let rims = gpu::rim::verify(&own.gpu, &anchors.gpu, now);
             match (named, rims) {
                 (Some(RimName { id: named }), Ok(verified)) if named == id.as_str() => {
                     verified.claims().first().map(|rim| of_rim(rim))
@@ -131,9 +138,13 @@ pub fn verify(
         Resource::Standing(standing) => {
             let Standing { subject, issuer, owner, .. } = standing;
             let link = Link { subject, issuer, owner: *owner };
-            match gpu::ocsp::verify(&given.gpu.ocsp, &[link], now) {
+            match gpu::ocsp::verify(&own.gpu.ocsp, &[link], now) {
                 Ok(verified) => verified.claims().first().and_then(of_responder),
-                Err(refusal) => return Err(against(unfit(&refusal.ledger), files)),
+                // What was signed against a certificate is a statement like any other.
+                Err(refusal) => {
+                    let said = refusal.claimed.as_ref().and_then(|all| of_responder(all.first()?));
+                    return said.ok_or_else(|| unfit(&refusal.ledger));
+                }
             }
         }
         _ => match tdx::published(&given.tdx, &anchors.tdx, now) {
@@ -145,6 +156,50 @@ pub fn verify(
         let found = format!("a genuine answer about something else than {resource}");
         unfit_by(&checks::ENDORSEMENTS_SUBJECT, found)
     })
+}
+
+/// True where an answer holds the one statement that was asked for and the certificates above it, and nothing else:
+/// whatever else came along would count without having been asked for.
+fn is_alone(resource: &Resource, own: &Endorsements) -> bool {
+    let (mut expected, snp, tdx, gpu) = (Endorsements::default(), &own.snp, &own.tdx, &own.gpu);
+    let count = match resource {
+        Resource::AmdChain { .. } => {
+            expected.snp.certificates.clone_from(&snp.certificates);
+            1
+        }
+        Resource::AmdKey { .. } => {
+            expected.snp.certificates.clone_from(&snp.certificates);
+            snp.certificates.len()
+        }
+        Resource::AmdList { .. } => {
+            expected.snp.crls.clone_from(&snp.crls);
+            snp.crls.len()
+        }
+        Resource::IntelRootList | Resource::IntelList { .. } => {
+            expected.tdx.certificates.clone_from(&tdx.certificates);
+            expected.tdx.crls.clone_from(&tdx.crls);
+            tdx.crls.len()
+        }
+        Resource::TcbInfo { .. } => {
+            expected.tdx.certificates.clone_from(&tdx.certificates);
+            expected.tdx.tcb_infos.clone_from(&tdx.tcb_infos);
+            tdx.tcb_infos.len()
+        }
+        Resource::QeIdentity { .. } => {
+            expected.tdx.certificates.clone_from(&tdx.certificates);
+            expected.tdx.qe_identities.clone_from(&tdx.qe_identities);
+            tdx.qe_identities.len()
+        }
+        Resource::Rim { .. } => {
+            expected.gpu.rims.clone_from(&gpu.rims);
+            gpu.rims.len()
+        }
+        Resource::Standing(_) => {
+            expected.gpu.ocsp.clone_from(&gpu.ocsp);
+            gpu.ocsp.len()
+        }
+    };
+    count == 1 && expected == *own
 }
 
 /// The first row against.
@@ -159,32 +214,24 @@ fn unfit(ledger: &Ledger) -> Unfit {
 }
 
 const fn unfit_by(check: &'static Check, found: String) -> Unfit {
-    Unfit { check, found, against: Vec::new() }
+    Unfit { check, found }
 }
 
-/// A certificate that is revoked, on hold or unknown.
-fn against(unfit: Unfit, files: &[Vec<u8>]) -> Unfit {
-    let said = [&checks::GPU_OCSP_REVOKED, &checks::GPU_OCSP_HOLD, &checks::GPU_OCSP_UNKNOWN];
-    match said.into_iter().any(|check| std::ptr::eq(check, unfit.check)) {
-        true => Unfit { against: files.to_vec(), ..unfit },
-        false => unfit,
-    }
-}
-
+/// Only where its signature holds there is a standing.
 fn of_responder(one: &CertificateStanding) -> Option<Statement> {
+    one.standing?;
     let edition = Edition { number: Vec::new(), issued: one.produced? };
-    Some(Statement { edition, validity: one.validity? })
+    Some(Statement { edition: Some(edition), track: String::new(), validity: one.validity? })
 }
 
 fn certificate(one: &x509::Certificate) -> Statement {
-    let edition = Edition { number: Vec::new(), issued: one.validity.from };
-    Statement { edition, validity: one.validity }
+    Statement { edition: None, track: String::new(), validity: one.validity }
 }
 
 fn list(crl: &x509::Crl) -> Statement {
     let number = crl.number.clone().unwrap_or_default();
     let edition = Edition { number, issued: crl.validity.from };
-    Statement { edition, validity: crl.validity }
+    Statement { edition: Some(edition), track: String::new(), validity: crl.validity }
 }
 
 fn of_amd(resource: &Resource, one: &snp::Published) -> Option<Statement> {
@@ -224,15 +271,15 @@ fn of_intel(resource: &Resource, one: &tdx::Published) -> Option<Statement> {
 
 fn document(edition: &tdx::Edition) -> Statement {
     let tdx::Edition { evaluation, validity } = *edition;
-    Statement {
-        edition: Edition { number: without_zeros(evaluation), issued: validity.from },
-        validity,
-    }
+    let edition = Edition { number: without_zeros(evaluation), issued: validity.from };
+    Statement { edition: Some(edition), track: String::new(), validity }
 }
 
+/// An id names a board, which is not signed: tags are compared with those of their own name.
 fn of_rim(rim: &gpu::rim::Rim) -> Statement {
     let edition = Edition { number: without_zeros(rim.tag_version), issued: rim.issued };
-    Statement { edition, validity: rim.validity }
+    let track = hex::encode(sha256(rim.id.as_bytes()));
+    Statement { edition: Some(edition), track, validity: rim.validity }
 }
 
 fn without_zeros(number: u32) -> Vec<u8> {

@@ -9,14 +9,13 @@ use std::{
 use sealroom_attestation::{
     UnixTime, Window,
     cbor::{CborError, Item, Source, Writer},
-    transcript::sha256,
+    transcript::{Transcript, sha256},
 };
 
 use super::{
     answer::{Edition, Statement},
     disk::{self, DiskError},
     http::Validators,
-    resource::Resource,
 };
 use crate::bundle::{items, words};
 
@@ -26,7 +25,7 @@ const ENDING: &str = "endorsement";
 /// One statement as it was answered, with what the service calls this edition of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The resource's name.
+    /// The statement's name, in whose world it counts.
     pub name: String,
     /// When it was fetched, or last found to be the newest.
     pub fetched_at: UnixTime,
@@ -57,12 +56,12 @@ impl Cache {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// The entry of a resource, if there is one.
+    /// The entry of a name, if there is one.
     ///
     /// # Errors
     /// [`DiskError`] where it cannot be read, or is not as it was written.
-    pub fn load(&self, resource: &Resource) -> Result<Option<Entry>, DiskError> {
-        let (name, path) = (resource.to_string(), self.path(resource));
+    pub fn load(&self, name: &str) -> Result<Option<Entry>, DiskError> {
+        let path = self.path(name);
         let entry = read(&path)?;
         match entry {
             Some(entry) if entry.name != name => {
@@ -77,8 +76,8 @@ impl Cache {
     ///
     /// # Errors
     /// [`DiskError`] where it cannot be written: what was there before is still there.
-    pub fn store(&self, resource: &Resource, entry: &Entry) -> Result<(), DiskError> {
-        disk::replace(&self.path(resource), &entry.encode())
+    pub fn store(&self, entry: &Entry) -> Result<(), DiskError> {
+        disk::replace(&self.path(&entry.name), &entry.encode())
     }
 
     /// Every entry, by its name. One that cannot be read is an error in its place.
@@ -103,8 +102,8 @@ impl Cache {
     }
 
     /// Names of resources are no names of files.
-    fn path(&self, resource: &Resource) -> PathBuf {
-        let name = hex::encode(sha256(resource.to_string().as_bytes()));
+    fn path(&self, name: &str) -> PathBuf {
+        let name = hex::encode(sha256(name.as_bytes()));
         self.folder.join(name).with_extension(ENDING)
     }
 }
@@ -116,6 +115,12 @@ fn read(path: &Path) -> Result<Option<Entry>, DiskError> {
     Entry::decode(&bytes).map(Some).map_err(broken)
 }
 
+/// Over every file and its length: a byte that rotted is not told from one that was meant otherwise.
+fn digest(files: &[Vec<u8>]) -> [u8; 32] {
+    let begin = Transcript::new("sealroom/1 cached endorsement");
+    files.iter().fold(begin, |all, file| all.part(file)).sha256()
+}
+
 impl Item for Entry {
     const NAME: &'static str = "cached endorsement";
     const LIMIT: usize = 8 * 1024 * 1024;
@@ -123,21 +128,23 @@ impl Item for Entry {
     fn write(&self, out: &mut Writer) {
         let Self { name, fetched_at, validators, statement, files } = self;
         let Validators { etag, modified } = validators;
-        let Statement { edition, validity } = statement;
-        out.map(9).number(1).number(1).number(2).bytes(name.as_bytes());
+        let Statement { edition, track, validity } = statement;
+        out.map(11).number(1).number(1).number(2).bytes(name.as_bytes());
         out.number(3).number(fetched_at.0);
         out.number(4).optional_bytes(etag.as_deref().map(str::as_bytes));
         out.number(5).optional_bytes(modified.as_deref().map(str::as_bytes));
-        out.number(6).bytes(&edition.number).number(7).number(edition.issued.0);
+        out.number(6).optional_bytes(edition.as_ref().map(|one| one.number.as_slice()));
+        out.number(7).number(edition.as_ref().map_or(0, |one| one.issued.0));
         out.number(8).array(2).number(validity.from.0).number(validity.until.0);
         out.number(9).array(files.len());
         for file in files {
             out.bytes(file);
         }
+        out.number(10).bytes(track.as_bytes()).number(11).bytes(&digest(files));
     }
 
     fn read(from: &mut Source<'_>) -> Result<Self, CborError> {
-        from.map_of(9)?;
+        from.map_of(11)?;
         from.version()?;
         from.key(2)?;
         let name = words(from)?;
@@ -148,18 +155,26 @@ impl Item for Entry {
         from.key(5)?;
         let modified = from.optional(words)?;
         from.key(6)?;
-        let number = from.bytes()?.to_vec();
+        let number = from.optional(|from| Ok(from.bytes()?.to_vec()))?;
         from.key(7)?;
-        let edition = Edition { number, issued: UnixTime(from.number()?) };
+        let issued = UnixTime(from.number()?);
+        let edition = number.map(|number| Edition { number, issued });
         from.key(8)?;
         if from.array()? != 2 {
             return Err(from.malformed("two times"));
         }
         let validity = Window { from: UnixTime(from.number()?), until: UnixTime(from.number()?) };
         from.key(9)?;
-        let files = items(from, |from| Ok(from.bytes()?.to_vec()))?;
+        let files: Vec<Vec<u8>> = items(from, |from| Ok(from.bytes()?.to_vec()))?;
+        from.key(10)?;
+        let track = words(from)?;
+        from.key(11)?;
+        if from.bytes()? != digest(&files) {
+            return Err(from.malformed("the digest of its files"));
+        }
+        let statement = Statement { edition, track, validity };
         let validators = Validators { etag, modified };
-        Ok(Self { name, fetched_at, validators, statement: Statement { edition, validity }, files })
+        Ok(Self { name, fetched_at, validators, statement, files })
     }
 }
 
@@ -167,15 +182,17 @@ impl Item for Entry {
 mod tests {
     use super::*;
 
-    fn entry(resource: &Resource) -> Entry {
-        let edition = Edition { number: vec![7], issued: UnixTime(1) };
+    const NAME: &str = "intel/crl/root";
+
+    fn entry() -> Entry {
+        let edition = Some(Edition { number: vec![7], issued: UnixTime(1) });
         let validity = Window { from: UnixTime(1), until: UnixTime(9) };
         let validators = Validators { etag: Some("\"a\"".to_owned()), modified: None };
         Entry {
-            name: resource.to_string(),
+            name: NAME.to_owned(),
             fetched_at: UnixTime(5),
             validators,
-            statement: Statement { edition, validity },
+            statement: Statement { edition, track: "tag".to_owned(), validity },
             files: vec![b"one".to_vec(), Vec::new()],
         }
     }
@@ -184,30 +201,30 @@ mod tests {
     fn an_entry_comes_back_as_it_was_kept_and_only_under_its_own_name() {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = Cache::open(&folder.path().join("below")).expect("a cache");
-        let resource = Resource::IntelRootList;
-        assert_eq!(cache.load(&resource).expect("nothing yet"), None);
-        cache.store(&resource, &entry(&resource)).expect("kept");
-        assert_eq!(cache.load(&resource).expect("kept"), Some(entry(&resource)));
+        assert_eq!(cache.load(NAME).expect("nothing yet"), None);
+        cache.store(&entry()).expect("kept");
+        assert_eq!(cache.load(NAME).expect("kept"), Some(entry()));
         let all = cache.list().expect("a list");
         let [(path, Ok(one))] = &all[..] else { panic!("{all:?}") };
-        assert_eq!(one, &entry(&resource));
-        let other = Resource::QeIdentity {
-            tee: sealroom_attestation::tdx::Tee::Tdx,
-            update: super::super::Update::Early,
-        };
-        fs::rename(path, cache.path(&other)).expect("renamed");
-        assert!(matches!(cache.load(&other), Err(DiskError::Broken { .. })));
+        assert_eq!(one, &entry());
+        fs::rename(path, cache.path("intel/qe/tdx/early")).expect("renamed");
+        let other = cache.load("intel/qe/tdx/early");
+        assert!(matches!(other, Err(DiskError::Broken { .. })), "{other:?}");
     }
 
     #[test]
-    fn an_entry_that_was_cut_short_is_named_and_never_read_as_less() {
+    fn an_entry_that_was_cut_short_or_changed_is_named_and_never_read_as_less() {
         let folder = tempfile::tempdir().expect("a folder");
         let cache = Cache::open(folder.path()).expect("a cache");
-        let resource = Resource::IntelRootList;
-        let whole = entry(&resource).encode();
+        let whole = entry().encode();
         for length in 0..whole.len() {
-            fs::write(cache.path(&resource), &whole[..length]).expect("written");
-            assert!(matches!(cache.load(&resource), Err(DiskError::Broken { .. })), "{length}");
+            fs::write(cache.path(NAME), &whole[..length]).expect("written");
+            assert!(matches!(cache.load(NAME), Err(DiskError::Broken { .. })), "{length}");
         }
+        let mut changed = whole;
+        let at = changed.windows(3).position(|part| part == b"one").expect("the file");
+        changed[at] ^= 1;
+        fs::write(cache.path(NAME), changed).expect("written");
+        assert!(matches!(cache.load(NAME), Err(DiskError::Broken { .. })));
     }
 }

@@ -21,7 +21,7 @@ pub enum DiskError {
         reason: io::Error,
     },
     /// A file that is none of ours, or was changed.
-    #[error("{} is not as it was written: {reason}; remove it", path.display())]
+    #[error("{} is not as it was written: {reason}", path.display())]
     Broken {
         /// Which.
         path: PathBuf,

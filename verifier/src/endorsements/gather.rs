@@ -1,5 +1,7 @@
 //! Everything that evidence stands on, from a store: what is above first, then the rest at once.
 
+use std::sync::Arc;
+
 use futures_util::future::join_all;
 use sealroom_attestation::{UnixTime, endorsements::Endorsements};
 
@@ -63,7 +65,7 @@ pub async fn gather(
 impl Gathered {
     /// Asks for all of them at once, but for those that were asked for before.
     async fn ask(&mut self, store: &Store, step: &[Resource], now: UnixTime, tell: Tell<'_>) {
-        let above = &self.endorsements;
+        let above = &Arc::new(self.endorsements.clone());
         let new = step.iter().filter(|resource| !self.knows(resource));
         let asked = new.map(|resource| async move {
             let result = store.get(resource, above, now).await;
@@ -90,15 +92,7 @@ impl Gathered {
                 }
                 self.found.push((resource, asked));
             }
-            Err(error) => {
-                if let FetchError::Unfit(unfit) = &error {
-                    for file in &unfit.against {
-                        // What cannot be read says nothing against anybody.
-                        drop(self.endorsements.add_file(file));
-                    }
-                }
-                self.problems.push(Problem { resource, error });
-            }
+            Err(error) => self.problems.push(Problem { resource, error }),
         }
     }
 }

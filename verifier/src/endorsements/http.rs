@@ -251,7 +251,9 @@ fn request(base: &Base, ask: &Ask<'_>) -> Request<Full<Bytes>> {
     if let Some((content_type, _)) = ask.body {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     }
-    let Validators { etag, modified } = ask.known;
+    // Conditions are for what is read: a POST under one would be refused.
+    let unknown = Validators::default();
+    let Validators { etag, modified } = if ask.body.is_some() { &unknown } else { ask.known };
     for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, modified)] {
         if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
             headers.insert(name, value);

@@ -3,9 +3,12 @@
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
-    fs,
+    fs::{self, TryLockError},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use sealroom_attestation::{UnixTime, transcript::sha256};
@@ -13,11 +16,12 @@ use sealroom_attestation::{UnixTime, transcript::sha256};
 use super::{
     answer::Edition,
     disk::{self, DiskError},
-    resource::Resource,
 };
 
 /// The longest file that is read, bytes: hundreds of thousands of statements.
 const LONGEST: u64 = 64 << 20;
+/// How long another process is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 const HEAD: &str = "sealroom ratchet 1\n";
 /// Before the last line's digest of everything above it: a file that was cut short is none.
 const DIGEST: &str = "sha256 ";
@@ -59,17 +63,12 @@ impl Ratchet {
     /// # Errors
     /// [`DiskError`] where what is newer could not be kept: then it must not be used. The inner error is for one that is
     /// older.
-    pub fn admit(
-        &self,
-        resource: &Resource,
-        found: &Edition,
-    ) -> Result<Result<(), RolledBack>, DiskError> {
+    pub fn admit(&self, name: &str, found: &Edition) -> Result<Result<(), RolledBack>, DiskError> {
         // The map is on disk: what a panic left behind here is no state.
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = self.lock()?;
         let mut newest = self.read()?;
-        let name = resource.to_string();
-        match newest.get(&name) {
+        match newest.get(name) {
             Some(newest) if found.is_before(newest) => {
                 let (newest, found) = (newest.clone(), found.clone());
                 return Ok(Err(RolledBack { newest, found }));
@@ -77,8 +76,14 @@ impl Ratchet {
             Some(newest) if newest == found => return Ok(Ok(())),
             _ => {}
         }
-        newest.insert(name, found.clone());
-        disk::replace(&self.path, text(&newest).as_bytes())?;
+        newest.insert(name.to_owned(), found.clone());
+        let text = text(&newest);
+        if text.len() as u64 > LONGEST {
+            // What could not be read again must not be written.
+            let reason = io::Error::other("it would outgrow what is read");
+            return Err(DiskError::io("writing", &self.path)(reason));
+        }
+        disk::replace(&self.path, text.as_bytes())?;
         Ok(Ok(()))
     }
 
@@ -86,18 +91,34 @@ impl Ratchet {
     ///
     /// # Errors
     /// [`DiskError`] where the file cannot be read.
-    pub fn newest(&self, resource: &Resource) -> Result<Option<Edition>, DiskError> {
-        Ok(self.read()?.remove(&resource.to_string()))
+    pub fn newest(&self, name: &str) -> Result<Option<Edition>, DiskError> {
+        Ok(self.read()?.remove(name))
     }
 
     /// Held until it is dropped.
     fn lock(&self) -> Result<fs::File, DiskError> {
         let path = self.path.with_extension("lock");
         let locking = || DiskError::io("locking", &path);
-        let file = fs::File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(locking())?;
-        file.lock().map_err(locking())?;
-        Ok(file)
+        let mut options = fs::File::options();
+        options.create(true).truncate(false).write(true);
+        // Whoever may open it could hold it for ever.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(locking())?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_millis(10));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let held = io::Error::other("another process holds it for too long");
+                    return Err(locking()(held));
+                }
+                Err(TryLockError::Error(error)) => return Err(locking()(error)),
+            }
+        }
     }
 
     fn read(&self) -> Result<BTreeMap<String, Edition>, DiskError> {
@@ -145,10 +166,10 @@ mod tests {
     #[test]
     fn what_is_older_is_refused_also_after_a_restart_and_nothing_else_is() {
         let folder = tempfile::tempdir().expect("a folder");
-        let list = Resource::IntelRootList;
+        let list = "intel/crl/root";
         let admit = |found: &Edition| {
             let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
-            ratchet.admit(&list, found).expect("a disk")
+            ratchet.admit(list, found).expect("a disk")
         };
         for newer in [edition(4, 40), edition(5, 50), edition(5, 50), edition(5, 51)] {
             assert_eq!(admit(&newer), Ok(()));
@@ -157,17 +178,17 @@ mod tests {
             let newest = edition(5, 51);
             assert_eq!(admit(&older), Err(RolledBack { newest, found: older }));
         }
-        let other = Resource::AmdList { generation: sealroom_attestation::snp::Generation::Genoa };
+        let other = "amd/crl/Genoa";
         let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
-        assert_eq!(ratchet.admit(&other, &edition(1, 1)).expect("a disk"), Ok(()));
-        assert_eq!(ratchet.newest(&list).expect("a disk"), Some(edition(5, 51)));
+        assert_eq!(ratchet.admit(other, &edition(1, 1)).expect("a disk"), Ok(()));
+        assert_eq!(ratchet.newest(list).expect("a disk"), Some(edition(5, 51)));
     }
 
     #[test]
     fn a_ratchet_that_was_cut_short_or_changed_is_refused_and_not_begun_anew() {
         let folder = tempfile::tempdir().expect("a folder");
         let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
-        ratchet.admit(&Resource::IntelRootList, &edition(1, 1)).expect("a disk").expect("newer");
+        ratchet.admit("intel/crl/root", &edition(1, 1)).expect("a disk").expect("newer");
         let whole = fs::read(&ratchet.path).expect("a file");
         for length in 1..whole.len() {
             fs::write(&ratchet.path, &whole[..length]).expect("written");
@@ -186,11 +207,8 @@ mod tests {
             for number in 1..=20 {
                 let ratchet = &ratchet;
                 scope.spawn(move || {
-                    let hwid = vec![number];
-                    let generation = sealroom_attestation::snp::Generation::Milan;
-                    let tcb = sealroom_attestation::snp::Tcb([number; 8]);
-                    let chip = Resource::AmdKey { generation, hwid, tcb };
-                    ratchet.admit(&chip, &edition(number, 1)).expect("a disk").expect("newer");
+                    let name = format!("amd/crl/{number}");
+                    ratchet.admit(&name, &edition(number, 1)).expect("a disk").expect("newer");
                 });
             }
         });

@@ -89,7 +89,8 @@ impl Standing {
 
 impl PartialEq for Standing {
     fn eq(&self, other: &Self) -> bool {
-        (&self.request, self.owner) == (&other.request, other.owner)
+        let key = |one: &Self| (one.subject.sha256, one.issuer.sha256, one.owner);
+        key(self) == key(other)
     }
 }
 
@@ -97,7 +98,7 @@ impl Eq for Standing {}
 
 impl Hash for Standing {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.request.hash(state);
+        (self.subject.sha256, self.issuer.sha256).hash(state);
     }
 }
 
@@ -183,10 +184,10 @@ impl fmt::Display for Resource {
                 write!(f, "intel/qe/{}/{}", tee_name(*tee), update.name())
             }
             Self::Rim { id } => write!(f, "nvidia/rim/{}", id.0),
-            Self::Standing(Standing { subject, request, .. }) => {
-                // Names in certificates are their author's: the digest of the request is the name.
-                let (serial, digest) = (hex::encode(&subject.serial), hex::encode(sha256(request)));
-                write!(f, "nvidia/ocsp/{serial}/{digest}")
+            Self::Standing(Standing { subject, issuer, .. }) => {
+                // Names in certificates are their author's: both digests are the name.
+                let pair = sha256(&[subject.sha256, issuer.sha256].concat());
+                write!(f, "nvidia/ocsp/{}/{}", hex::encode(&subject.serial), hex::encode(pair))
             }
         }
     }

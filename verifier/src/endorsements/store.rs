@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,11 +13,15 @@ use sealroom_attestation::{
     UnixTime,
     checks::{self, Check},
     endorsements::{Anchors, Endorsements},
+    transcript::sha256,
 };
-use tokio::time::Instant;
+use tokio::{
+    task::{JoinError, spawn_blocking},
+    time::{Instant, timeout},
+};
 
 use super::{
-    answer::{self, Unfit},
+    answer::{self, Statement, Unfit},
     cache::{Cache, Entry},
     disk::DiskError,
     http::{self, Ask, HttpError, Reply, Validators},
@@ -68,6 +75,12 @@ pub enum FetchError {
     /// What came is older than what was verified before.
     #[error(transparent)]
     RolledBack(#[from] RolledBack),
+    /// It did not come in the time that whoever asked has. It may still come, for the next one.
+    #[error("it did not come within {seconds} s")]
+    Late {
+        /// The patience.
+        seconds: u64,
+    },
     /// What came could not be kept, so that it cannot be used: after a restart an older one would pass.
     #[error("{0}")]
     Disk(Arc<DiskError>),
@@ -89,7 +102,7 @@ impl FetchError {
     #[must_use]
     pub const fn check(&self) -> &'static Check {
         match self {
-            Self::Http(_) | Self::NotFound | Self::Disk(_) | Self::Offline => {
+            Self::Http(_) | Self::NotFound | Self::Late { .. } | Self::Disk(_) | Self::Offline => {
                 &checks::ENDORSEMENTS_FETCH
             }
             Self::Unfit(unfit) => unfit.check,
@@ -105,10 +118,14 @@ impl From<DiskError> for FetchError {
     }
 }
 
-/// A store. Clones share everything.
+/// A store. Clones share everything but how they ask.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// True where what ages is asked for anew before it is given.
+    eager: bool,
+    /// How long one statement is waited for.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -116,6 +133,8 @@ struct Inner {
     /// Whom to ask; `None` where nothing may be asked for.
     services: Option<Services>,
     anchors: Anchors,
+    /// Before every name: statements under simulated roots are of a world of their own.
+    world: String,
     cache: Cache,
     ratchet: Ratchet,
     places: Mutex<HashMap<Resource, Arc<Place>>>,
@@ -124,8 +143,10 @@ struct Inner {
 /// What is known of one resource.
 #[derive(Debug, Default)]
 struct Place {
-    /// Held while it is asked for: whoever comes later waits, and finds what came.
-    flight: tokio::sync::Mutex<()>,
+    /// Held while it is looked for: whoever comes later waits, and finds what came.
+    flight: Arc<tokio::sync::Mutex<()>>,
+    /// True while it is asked for anew in the background.
+    refreshing: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -142,6 +163,16 @@ struct Pause {
     length: Duration,
 }
 
+/// One statement to be looked for.
+#[derive(Clone, Debug)]
+struct Flight {
+    inner: Arc<Inner>,
+    place: Arc<Place>,
+    resource: Resource,
+    above: Arc<Endorsements>,
+    now: UnixTime,
+}
+
 impl Store {
     /// A store over a cache and a ratchet. Without services nothing is ever asked for.
     #[must_use]
@@ -151,52 +182,77 @@ impl Store {
         cache: Cache,
         ratchet: Ratchet,
     ) -> Self {
-        let places = Mutex::default();
-        Self { inner: Arc::new(Inner { services, anchors, cache, ratchet, places }) }
+        let (places, world) = (Mutex::default(), world(&anchors));
+        let inner = Arc::new(Inner { services, anchors, world, cache, ratchet, places });
+        Self { inner, eager: false, patience: Duration::from_secs(60) }
+    }
+
+    /// The same store for whoever would rather wait than be given what ages.
+    #[must_use]
+    pub fn eager(&self) -> Self {
+        Self { eager: true, ..self.clone() }
+    }
+
+    /// The same store for whoever waits no longer than this for one statement. What is late still comes, for the next.
+    #[must_use]
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// A statement that counts at `now`. What was kept and still counts is given at once; where it is no longer young, it
-    /// is asked for anew in the background. `above` are certificates above it that do not come along.
+    /// is asked for anew, in the background unless the store is eager. `above` are certificates above it that do not come
+    /// along.
     ///
     /// # Errors
     /// [`FetchError`] where there is none that counts. Nothing is ever given that does not.
     pub async fn get(
         &self,
         resource: &Resource,
-        above: &Endorsements,
+        above: &Arc<Endorsements>,
         now: UnixTime,
     ) -> Result<Asked, FetchError> {
         let place = self.inner.place(resource);
-        if let Some(entry) = self.inner.kept(&place, resource, above, now)? {
-            if is_young(&entry, now) || self.inner.services.is_none() {
-                return Ok(Asked { entry, origin: Origin::Kept });
-            }
-            self.refresh_behind(resource, above, now, &place);
-            return Ok(Asked { entry, origin: Origin::Ageing });
-        }
-        let _flight = place.flight.lock().await;
-        // Whoever flew before may have brought it, or may have failed a moment ago.
-        if let Some(entry) = place.counting(now) {
-            return Ok(Asked { entry, origin: Origin::Kept });
-        }
-        let entry = self.inner.fly(&place, resource, above, now).await?;
-        Ok(Asked { entry, origin: Origin::Fetched })
+        let flight = Flight {
+            inner: Arc::clone(&self.inner),
+            place: Arc::clone(&place),
+            resource: resource.clone(),
+            above: Arc::clone(above),
+            now,
+        };
+        let Some(kept) = place.counting(now) else { return self.wait(flight.look()).await };
+        self.kept(kept, flight).await
     }
 
-    /// Asks anew although there is one that counts, as for a prefetch before it ends.
-    ///
-    /// # Errors
-    /// As [`Store::get`]; what was kept stays.
-    pub async fn refresh(
+    async fn kept(&self, kept: Arc<Entry>, flight: Flight) -> Result<Asked, FetchError> {
+        let is_final = self.inner.services.is_none() || flight.place.pausing().is_some();
+        if is_young(&kept, flight.now) || is_final {
+            let origin = if is_young(&kept, flight.now) { Origin::Kept } else { Origin::Ageing };
+            return Ok(Asked { entry: kept, origin });
+        }
+        let ageing = Asked { entry: kept, origin: Origin::Ageing };
+        if self.eager {
+            // What was kept still counts where nothing newer is to be had.
+            return Ok(self.wait(flight.renew()).await.unwrap_or(ageing));
+        }
+        if !flight.place.refreshing.swap(true, Ordering::SeqCst) {
+            tokio::spawn(async move {
+                let place = Arc::clone(&flight.place);
+                drop(flight.renew().await);
+                place.refreshing.store(false, Ordering::SeqCst);
+            });
+        }
+        Ok(ageing)
+    }
+
+    /// The flight goes on where nobody waits for it any more.
+    async fn wait(
         &self,
-        resource: &Resource,
-        above: &Endorsements,
-        now: UnixTime,
-    ) -> Result<Arc<Entry>, FetchError> {
-        let place = self.inner.place(resource);
-        drop(self.inner.kept(&place, resource, above, now)?);
-        let _flight = place.flight.lock().await;
-        self.inner.fly(&place, resource, above, now).await
+        flight: impl Future<Output = Result<Asked, FetchError>> + Send + 'static,
+    ) -> Result<Asked, FetchError> {
+        match timeout(self.patience, tokio::spawn(flight)).await {
+            Ok(landed) => landed.map_err(FetchError::from)?,
+            Err(_) => Err(FetchError::Late { seconds: self.patience.as_secs() }),
+        }
     }
 
     /// The cache underneath.
@@ -204,31 +260,32 @@ impl Store {
     pub fn cache(&self) -> &Cache {
         &self.inner.cache
     }
+}
 
-    /// One flight in the background; where one is under way already, it is that one.
-    fn refresh_behind(
-        &self,
-        resource: &Resource,
-        above: &Endorsements,
-        now: UnixTime,
-        place: &Arc<Place>,
-    ) {
-        if place.flight.try_lock().is_err() || place.pausing().is_some() {
-            return;
-        }
-        let (store, resource, above) = (self.clone(), resource.clone(), above.clone());
-        tokio::spawn(async move {
-            // What failed is remembered with the resource; what was kept still counts.
-            drop(store.refresh(&resource, &above, now).await);
-        });
+impl From<JoinError> for FetchError {
+    /// A task that ended otherwise: only where the runtime ends, or by a bug of ours.
+    fn from(error: JoinError) -> Self {
+        let reason = std::io::Error::other(error);
+        Self::from(DiskError::io("looking for", std::path::Path::new("an endorsement"))(reason))
     }
 }
 
-/// True while an entry need not be asked for anew.
+/// The vendors' own roots are one world, and each set of simulated ones is another: none moves what another has seen.
+fn world(anchors: &Anchors) -> String {
+    let mut roots = anchors.simulated().to_vec();
+    roots.sort_unstable();
+    roots.dedup();
+    match roots.is_empty() {
+        true => String::new(),
+        false => format!("simulated/{}/", hex::encode(sha256(&roots.concat()))),
+    }
+}
+
+/// True while an entry need not be asked for anew. One from the future has a date that nobody can believe.
 fn is_young(entry: &Entry, now: UnixTime) -> bool {
     let window = entry.statement.validity;
     let half = window.until.0.saturating_sub(window.from.0) / 2;
-    now.0.saturating_sub(entry.fetched_at.0) < FRESH.min(half)
+    now.0.checked_sub(entry.fetched_at.0).is_some_and(|age| age < FRESH.min(half))
 }
 
 impl Place {
@@ -279,88 +336,173 @@ impl Inner {
         Arc::clone(places.entry(resource.clone()).or_default())
     }
 
-    /// What is in memory, else what is on disk and still is what it was: verified again, and not older than the ratchet.
-    fn kept(
-        &self,
-        place: &Place,
-        resource: &Resource,
-        above: &Endorsements,
-        now: UnixTime,
-    ) -> Result<Option<Arc<Entry>>, FetchError> {
-        if let Some(entry) = place.counting(now) {
-            return Ok(Some(entry));
+    /// Moves the ratchet first: what it cannot remember is not used.
+    fn admit(&self, name: &str, statement: &Statement) -> Result<(), FetchError> {
+        let Some(edition) = &statement.edition else { return Ok(()) };
+        let track = match statement.track.as_str() {
+            "" => name.to_owned(),
+            track => format!("{name}#{track}"),
+        };
+        Ok(self.ratchet.admit(&track, edition)??)
+    }
+
+    fn keep(&self, entry: &Entry) -> Result<(), FetchError> {
+        self.admit(&entry.name, &entry.statement)?;
+        Ok(self.cache.store(entry)?)
+    }
+}
+
+impl Flight {
+    /// From disk, else from the service; whoever flew before may have brought it.
+    async fn look(self) -> Result<Asked, FetchError> {
+        let _flight = Arc::clone(&self.place.flight).lock_owned().await;
+        if let Some(entry) = self.place.counting(self.now) {
+            return Ok(Asked { entry, origin: Origin::Kept });
         }
-        let Some(entry) = self.cache.load(resource)? else { return Ok(None) };
-        let verified = answer::verify(resource, &entry.files, above, &self.anchors, now);
+        let on_disk = self.clone();
+        if let Some(entry) = spawn_blocking(move || on_disk.on_disk()).await??
+            && (is_young(&entry, self.now) || self.inner.services.is_none())
+        {
+            return Ok(Asked { entry, origin: Origin::Kept });
+        }
+        let kept = self.place.counting(self.now);
+        match (self.fly().await, kept) {
+            (Ok(entry), _) => Ok(Asked { entry, origin: Origin::Fetched }),
+            (Err(_), Some(entry)) => Ok(Asked { entry, origin: Origin::Ageing }),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// From the service, although there is one that counts.
+    async fn renew(self) -> Result<Asked, FetchError> {
+        let _flight = Arc::clone(&self.place.flight).lock_owned().await;
+        if let Some(entry) = self.place.counting(self.now).filter(|one| is_young(one, self.now)) {
+            return Ok(Asked { entry, origin: Origin::Kept });
+        }
+        Ok(Asked { entry: self.fly().await?, origin: Origin::Fetched })
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", self.inner.world, self.resource)
+    }
+
+    /// What is on disk, where it still is what it was: verified again, and not older than the ratchet. What cannot be read
+    /// is asked for anew, and replaced.
+    fn on_disk(&self) -> Result<Option<Arc<Entry>>, FetchError> {
+        let (inner, name) = (&self.inner, self.name());
+        let Ok(Some(entry)) = inner.cache.load(&name) else { return Ok(None) };
+        let verified =
+            answer::verify(&self.resource, &entry.files, &self.above, &inner.anchors, self.now);
         if !verified.is_ok_and(|statement| statement == entry.statement) {
             return Ok(None);
         }
-        if self.ratchet.admit(resource, &entry.statement.edition)?.is_err() {
-            return Ok(None);
+        match inner.admit(&name, &entry.statement) {
+            Ok(()) => {}
+            Err(FetchError::RolledBack(_)) => return Ok(None),
+            Err(error) => return Err(error),
         }
         let entry = Arc::new(entry);
-        place.state().entry = Some(Arc::clone(&entry));
+        self.place.state().entry = Some(Arc::clone(&entry));
         Ok(Some(entry))
     }
 
-    /// One flight, whose failure is remembered. The caller holds the place's flight.
-    async fn fly(
-        &self,
-        place: &Place,
-        resource: &Resource,
-        above: &Endorsements,
-        now: UnixTime,
-    ) -> Result<Arc<Entry>, FetchError> {
-        if let Some(pausing) = place.pausing() {
+    /// One exchange, whose failure is remembered. The caller holds the place's flight.
+    async fn fly(&self) -> Result<Arc<Entry>, FetchError> {
+        if let Some(pausing) = self.place.pausing() {
             return Err(pausing);
         }
-        match self.fetch(place, resource, above, now).await {
+        match self.fetch().await {
             Ok(entry) => {
-                place.keep(&entry);
+                self.place.keep(&entry);
                 Ok(entry)
             }
             Err(error) => {
-                if !matches!(error, FetchError::Offline) {
-                    place.failed(&error);
+                if !self.is_the_askers(&error) {
+                    self.place.failed(&error);
                 }
                 Err(error)
             }
         }
     }
 
-    async fn fetch(
-        &self,
-        place: &Place,
-        resource: &Resource,
-        above: &Endorsements,
-        now: UnixTime,
-    ) -> Result<Arc<Entry>, FetchError> {
-        let Some(services) = &self.services else { return Err(FetchError::Offline) };
-        let kept = place.counting(now);
+    /// True where the failure says nothing about the service: the next asker may bring what this one lacks.
+    fn is_the_askers(&self, error: &FetchError) -> bool {
+        match error {
+            FetchError::Offline => true,
+            FetchError::Unfit(unfit) => {
+                std::ptr::eq(unfit.check, &raw const checks::SNP_CHAIN_PRESENT)
+                    || matches!(self.resource, Resource::Standing(_))
+            }
+            _ => false,
+        }
+    }
+
+    async fn fetch(&self) -> Result<Arc<Entry>, FetchError> {
+        let Some(services) = &self.inner.services else { return Err(FetchError::Offline) };
+        let kept = self.place.counting(self.now);
         let unknown = Validators::default();
         let known = kept.as_ref().map_or(&unknown, |entry| &entry.validators);
-        let request = Request::of(resource);
+        let request = Request::of(&self.resource);
         let (base, path) = services.place(&request);
         let Request { body, chain_header, longest, .. } = request;
         let (path, body) = (&*path, body.as_ref());
         let reply = http::ask(&base, &Ask { path, body, known, chain_header, longest }).await?;
+        let (flight, base) = (self.clone(), base.to_string());
+        spawn_blocking(move || flight.take(reply, kept, base)).await?
+    }
+
+    /// Verifies what came, and keeps it.
+    fn take(
+        &self,
+        reply: Reply,
+        kept: Option<Arc<Entry>>,
+        base: String,
+    ) -> Result<Arc<Entry>, FetchError> {
+        let Self { inner, resource, above, now, .. } = self;
         let entry = match (reply, kept) {
             (Reply::NotFound, _) => return Err(FetchError::NotFound),
-            (Reply::NotModified, Some(kept)) => Entry { fetched_at: now, ..(*kept).clone() },
+            (Reply::NotModified, Some(kept)) => Entry { fetched_at: *now, ..(*kept).clone() },
             (Reply::NotModified, None) => {
-                let status = http::NOT_MODIFIED;
-                return Err(HttpError::Status { base: base.to_string(), status }.into());
+                return Err(HttpError::Status { base, status: http::NOT_MODIFIED }.into());
             }
             (Reply::Found { body, chain, validators }, _) => {
                 let files = answer::files(resource, &body, chain.as_deref());
-                let verified = answer::verify(resource, &files, above, &self.anchors, now);
+                let verified = answer::verify(resource, &files, above, &inner.anchors, *now);
                 let statement = verified.map_err(|unfit| FetchError::Unfit(Box::new(unfit)))?;
-                let name = resource.to_string();
-                Entry { name, fetched_at: now, validators, statement, files }
+                Entry { name: self.name(), fetched_at: *now, validators, statement, files }
             }
         };
-        self.ratchet.admit(resource, &entry.statement.edition)??;
-        self.cache.store(resource, &entry)?;
+        inner.keep(&entry)?;
         Ok(Arc::new(entry))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn simulated_roots_are_a_world_of_their_own() {
+        let production = Anchors::production();
+        let accept = |root: u8| Anchors::production().danger_accept_simulated([root; 32]);
+        assert_eq!(world(&production), "");
+        assert_ne!(world(&accept(1)), world(&accept(2)));
+        let (both, other) = (
+            accept(1).danger_accept_simulated([2; 32]),
+            accept(2).danger_accept_simulated([1; 32]),
+        );
+        assert_eq!(world(&both), world(&other));
+    }
+
+    #[test]
+    fn an_entry_from_the_future_is_not_young() {
+        let window = sealroom_attestation::Window { from: UnixTime(0), until: UnixTime(1 << 40) };
+        let statement = Statement { edition: None, track: String::new(), validity: window };
+        let (validators, files) = (Validators::default(), Vec::new());
+        let entry =
+            Entry { name: String::new(), fetched_at: UnixTime(100), validators, statement, files };
+        for (now, young) in [(99, false), (100, true), (99 + FRESH, true), (100 + FRESH, false)] {
+            assert_eq!(is_young(&entry, UnixTime(now)), young, "{now}");
+        }
     }
 }

@@ -11,7 +11,9 @@ use sealroom_attestation::{
     receipt::{self, Commitments, Finish, Kind, Opening, Receipt, Timing, Usage},
     seal::KeyConfig,
 };
-use sealroom_verifier::{Claims, Decision, Exchange, NoNode, Verdict, audit_receipt, report};
+use sealroom_verifier::{
+    Claims, Crypto, Decision, Exchange, NoNode, Verdict, audit_receipt, report,
+};
 use serde_json::Value;
 
 use crate::{
@@ -116,7 +118,7 @@ fn a_receipt_that_another_key_signed_refuses_an_accepted_node() {
     let mut signed = signed(&receipt(&node));
     *signed.last_mut().expect("a signature") ^= 1;
     let verdict = audit_receipt(&signed, &kept(), node).expect("a node");
-    assert_eq!(verdict.decision, Decision::Refused);
+    assert_eq!((verdict.decision, verdict.crypto), (Decision::Refused, Crypto::Forged));
     assert_eq!(outcomes(&verdict, Outcome::Fail), ["receipt.signature"]);
     assert_eq!(verdict.receipt, None);
 }

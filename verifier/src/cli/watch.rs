@@ -42,6 +42,8 @@ Examples:
 
 /// The least pause between two passes, seconds.
 const LEAST: u64 = 5;
+/// Exit code before the first pass is over.
+const UNDECIDED: u8 = 2;
 /// How long before its end a verdict is made again, seconds.
 const MARGIN: u64 = 60;
 
@@ -139,8 +141,18 @@ struct Watch<'a> {
 
 impl Watch<'_> {
     async fn run(mut self, fleet: &[Member]) -> Result<ExitCode> {
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::pin!(interrupted);
+        let mut worst = ExitCode::from(UNDECIDED);
         loop {
-            let (worst, next) = self.pass(fleet).await?;
+            let next = tokio::select! {
+                passed = self.pass(fleet) => {
+                    let next;
+                    (worst, next) = passed?;
+                    next
+                }
+                ended = &mut interrupted => return ended.context("watching for an interrupt").map(|()| worst),
+            };
             if self.arguments.once {
                 return Ok(worst);
             }
@@ -148,10 +160,7 @@ impl Watch<'_> {
                 next.0.saturating_sub(now()?.0).clamp(LEAST, self.arguments.every.max(LEAST));
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_secs(pause)) => {}
-                interrupted = tokio::signal::ctrl_c() => {
-                    interrupted.context("watching for an interrupt")?;
-                    return Ok(worst);
-                }
+                ended = &mut interrupted => return ended.context("watching for an interrupt").map(|()| worst),
             }
         }
     }
@@ -240,6 +249,8 @@ impl Watch<'_> {
             let json = serde_json::to_vec(&change)?;
             if let Err(error) = notify(webhook, json).await {
                 anstream::eprintln!("error: telling {webhook}: {error}");
+                // It is told again with the next pass.
+                self.last.remove(&change.member);
             }
         }
         Ok(())

@@ -99,6 +99,7 @@ async fn endorsements_of_a_service_that_is_busy_are_not_asked_for_again_before_i
     vendors.set(Service::Kds, Fault::TooManyRequests(30));
     drop(gathered(&online, &machine, NOW).await);
     let asked = vendors.count(|_| true);
+    assert_eq!(asked, 1, "what one is told counts for all that the service has");
     vendors.clear(Service::Kds);
     let again = gathered(&online, &machine, NOW).await;
     assert_eq!((vendors.count(|_| true), problems(&again)), (asked, vec!["endorsements.fetch"]));

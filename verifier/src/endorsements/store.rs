@@ -16,6 +16,7 @@ use sealroom_attestation::{
     transcript::sha256,
 };
 use tokio::{
+    sync::Semaphore,
     task::{JoinError, spawn_blocking},
     time::{Instant, timeout},
 };
@@ -27,7 +28,7 @@ use super::{
     http::{self, Ask, HttpError, Reply, Validators},
     ratchet::{Ratchet, RolledBack},
     resource::Resource,
-    services::{Request, Services},
+    services::{Request, Service, Services},
 };
 
 /// How old an entry may grow before it is asked for anew, seconds; half of its own life where that is less.
@@ -36,6 +37,10 @@ const FRESH: u64 = 6 * 3600;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
+/// How many ask one service at once.
+const SLOTS: usize = 8;
+/// Too Many Requests (RFC 6585 §4).
+const TOO_MANY: u16 = 429;
 /// The most resources that are kept in memory.
 const MOST_PLACES: usize = 8192;
 
@@ -138,6 +143,47 @@ struct Inner {
     cache: Cache,
     ratchet: Ratchet,
     places: Mutex<HashMap<Resource, Arc<Place>>>,
+    lines: Mutex<HashMap<Service, Arc<Line>>>,
+}
+
+/// How one service is asked: by a few at once, and by nobody while it says that it is busy.
+#[derive(Debug)]
+struct Line {
+    slots: Semaphore,
+    busy: Mutex<Option<(FetchError, Instant)>>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { slots: Semaphore::new(SLOTS), busy: Mutex::default() }
+    }
+}
+
+impl Line {
+    fn busy(&self) -> MutexGuard<'_, Option<(FetchError, Instant)>> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nobody asks now.
+    fn pausing(&self) -> Option<FetchError> {
+        let (error, until) = self.busy().clone()?;
+        until_again(error, until)
+    }
+
+    /// What one says to all: too many requests.
+    fn learn(&self, error: &FetchError) {
+        if let FetchError::Http(HttpError::Busy { status: TOO_MANY, retry_after, .. }) = error {
+            let asked_for = Duration::from_secs(retry_after.unwrap_or_default());
+            let pause = asked_for.clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            *self.busy() = Some((error.clone(), Instant::now() + pause));
+        }
+    }
+}
+
+/// A failure that is not over yet.
+fn until_again(error: FetchError, until: Instant) -> Option<FetchError> {
+    let left = until.checked_duration_since(Instant::now())?;
+    Some(FetchError::Pausing { error: Box::new(error), seconds: left.as_secs().saturating_add(1) })
 }
 
 /// What is known of one resource.
@@ -183,7 +229,8 @@ impl Store {
         ratchet: Ratchet,
     ) -> Self {
         let (places, world) = (Mutex::default(), world(&anchors));
-        let inner = Arc::new(Inner { services, anchors, world, cache, ratchet, places });
+        let lines = Mutex::default();
+        let inner = Arc::new(Inner { services, anchors, world, cache, ratchet, places, lines });
         Self { inner, eager: false, patience: Duration::from_secs(60) }
     }
 
@@ -300,10 +347,8 @@ impl Place {
     }
 
     fn pausing(&self) -> Option<FetchError> {
-        let pause = self.state().pause.clone()?;
-        let left = pause.until.checked_duration_since(Instant::now())?;
-        let seconds = left.as_secs().saturating_add(1);
-        Some(FetchError::Pausing { error: Box::new(pause.error), seconds })
+        let Pause { error, until, .. } = self.state().pause.clone()?;
+        until_again(error, until)
     }
 
     /// Remembers a failure, for twice as long as the one before it.
@@ -334,6 +379,11 @@ impl Inner {
             places.retain(|_, place| Arc::strong_count(place) > 1);
         }
         Arc::clone(places.entry(resource.clone()).or_default())
+    }
+
+    fn line(&self, service: Service) -> Arc<Line> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lines.entry(service).or_default())
     }
 
     /// Moves the ratchet first: what it cannot remember is not used.
@@ -428,7 +478,7 @@ impl Flight {
     /// True where the failure says nothing about the service: the next asker may bring what this one lacks.
     fn is_the_askers(&self, error: &FetchError) -> bool {
         match error {
-            FetchError::Offline => true,
+            FetchError::Offline | FetchError::Pausing { .. } => true,
             FetchError::Unfit(unfit) => {
                 std::ptr::eq(unfit.check, &raw const checks::SNP_CHAIN_PRESENT)
                     || matches!(self.resource, Resource::Standing(_))
@@ -444,9 +494,16 @@ impl Flight {
         let known = kept.as_ref().map_or(&unknown, |entry| &entry.validators);
         let request = Request::of(&self.resource);
         let (base, path) = services.place(&request);
-        let Request { body, chain_header, longest, .. } = request;
+        let Request { service, body, chain_header, longest, .. } = request;
         let (path, body) = (&*path, body.as_ref());
-        let reply = http::ask(&base, &Ask { path, body, known, chain_header, longest }).await?;
+        let line = self.inner.line(service);
+        // Never closed: without a slot there would be nothing to wait for.
+        let _slot = line.slots.acquire().await;
+        if let Some(busy) = line.pausing() {
+            return Err(busy);
+        }
+        let asked = http::ask(&base, &Ask { path, body, known, chain_header, longest }).await;
+        let reply = asked.map_err(FetchError::from).inspect_err(|error| line.learn(error))?;
         let (flight, base) = (self.clone(), base.to_string());
         spawn_blocking(move || flight.take(reply, kept, base)).await?
     }

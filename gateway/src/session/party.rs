@@ -152,7 +152,6 @@ impl RelyingParty {
         };
         let judged = self.judge_with(Some(sources.last()), shown, proof);
         let now = self.clock().wall();
-        // Evidence that says nothing readable asks for nothing.
         let (party, seen) = (self.clone(), shown.clone());
         let read = move |more: &Endorsements| {
             let trust = party.shared.trust.with_endorsements(more);

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use super::{
     files::shown,
-    sources::own_folder,
+    sources::open_cache,
     values::{now, rfc3339},
 };
 use crate::{
-    endorsements::{Cache, DiskError, Entry},
+    endorsements::{DiskError, Entry},
     report::visible,
 };
 
@@ -81,11 +81,8 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
 
 impl Place {
     fn lines(&self) -> Result<Vec<(PathBuf, Line)>> {
-        let own = || own_folder("XDG_CACHE_HOME", ".cache");
-        let folder = self.cache.clone().map_or_else(own, Ok)?;
         let at = self.at.map_or_else(now, Ok)?;
-        let entries =
-            Cache::open(&folder).and_then(|cache| cache.list()).context("reading the cache")?;
+        let entries = open_cache(self.cache.as_deref())?.list().context("reading the cache")?;
         Ok(entries
             .into_iter()
             .map(|(path, entry)| {
@@ -98,9 +95,8 @@ impl Place {
 
 fn line(file: String, entry: &Result<Entry, DiskError>, at: UnixTime) -> Line {
     let Ok(entry) = entry else {
-        let nothing = || None;
-        let (name, fetched_at, from, until) = (nothing(), nothing(), nothing(), nothing());
-        return Line { file, name, fetched_at, from, until, state: "broken" };
+        let state = "broken";
+        return Line { file, name: None, fetched_at: None, from: None, until: None, state };
     };
     let window = entry.statement.validity;
     let state = match window {

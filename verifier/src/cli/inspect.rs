@@ -103,7 +103,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     Ok(exit(&verdict, Mode::Policy))
 }
 
-async fn ask(node: &Target, proof: Proof) -> Result<Shown, ContactError> {
+/// What a node shows on a connection of our own, under a fresh nonce.
+pub(super) async fn ask(node: &Target, proof: Proof) -> Result<Shown, ContactError> {
     Contact::dial(node).await?.challenge(proof, &SystemRandom::new()).await
 }
 

@@ -61,7 +61,7 @@ fn generation(text: &str) -> Result<Generation, String> {
 }
 
 /// A folder of ours in one of the user's, by the XDG Base Directory Specification.
-pub(super) fn own_folder(variable: &str, below_home: &str) -> Result<PathBuf> {
+fn own_folder(variable: &str, below_home: &str) -> Result<PathBuf> {
     let named = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = || env::var_os("HOME").map(|home| Path::new(&home).join(below_home));
     match named.or_else(home) {
@@ -70,12 +70,17 @@ pub(super) fn own_folder(variable: &str, below_home: &str) -> Result<PathBuf> {
     }
 }
 
+/// The cache in a folder, or in the user's own.
+pub(super) fn open_cache(folder: Option<&Path>) -> Result<Cache> {
+    let own = || own_folder("XDG_CACHE_HOME", ".cache");
+    let folder = folder.map(Path::to_owned).map_or_else(own, Ok)?;
+    Cache::open(&folder).context("opening the cache")
+}
+
 impl Sources {
     /// The cache.
     pub(super) fn cache(&self) -> Result<Cache> {
-        let own = || own_folder("XDG_CACHE_HOME", ".cache");
-        let folder = self.cache.clone().map_or_else(own, Ok)?;
-        Cache::open(&folder).context("opening the cache")
+        open_cache(self.cache.as_deref())
     }
 
     /// Whom to ask.

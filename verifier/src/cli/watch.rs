@@ -9,19 +9,19 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use ring::rand::SystemRandom;
 use sealroom_attestation::{UnixTime, endorsements::Endorsements, endpoints::Proof};
 use serde::Serialize;
 
 use super::{
     files::{load_policy, read, shown, text},
+    inspect::ask,
     sources::Sources,
     values::now,
     vendors::Vendors,
 };
 use crate::{
     check::{Evidence, Input, Mode, check},
-    contact::{Contact, ContactError, Shown, Target},
+    contact::Target,
     endorsements::{Base, Store, gather, needs, notify},
     inspect::inspect,
     judge::Trust,
@@ -194,7 +194,7 @@ impl Watch<'_> {
     async fn judge(&self, member: &Member) -> Result<Verdict> {
         match member {
             Member::Node(target) => {
-                let shown = ask(target).await;
+                let shown = ask(target, Proof::Hardware).await;
                 let read = |trust: &Trust| Ok(inspect(shown.as_ref(), trust, now()?));
                 self.judge_with(read).await
             }
@@ -255,10 +255,6 @@ impl Watch<'_> {
         }
         Ok(())
     }
-}
-
-async fn ask(target: &Target) -> Result<Shown, ContactError> {
-    Contact::dial(target).await?.challenge(Proof::Hardware, &SystemRandom::new()).await
 }
 
 fn print(change: &Change, as_json: bool) -> Result<()> {

@@ -161,45 +161,29 @@ pub fn verify(
 /// True where an answer holds the one statement that was asked for and the certificates above it, and nothing else:
 /// whatever else came along would count without having been asked for.
 fn is_alone(resource: &Resource, own: &Endorsements) -> bool {
-    let (mut expected, snp, tdx, gpu) = (Endorsements::default(), &own.snp, &own.tdx, &own.gpu);
-    let count = match resource {
-        Resource::AmdChain { .. } => {
-            expected.snp.certificates.clone_from(&snp.certificates);
-            1
-        }
-        Resource::AmdKey { .. } => {
-            expected.snp.certificates.clone_from(&snp.certificates);
-            snp.certificates.len()
-        }
-        Resource::AmdList { .. } => {
-            expected.snp.crls.clone_from(&snp.crls);
-            snp.crls.len()
-        }
+    let Endorsements { snp, tdx, gpu } = own;
+    let amd = (snp.certificates.len(), snp.crls.len());
+    let documents = (tdx.tcb_infos.len(), tdx.qe_identities.len());
+    let intel = (tdx.certificates.len(), tdx.crls.len(), documents);
+    let opinions = (gpu.tokens.len(), gpu.key_sets.len());
+    let nvidia = (gpu.certificates.len(), gpu.rims.len(), gpu.ocsp.len(), opinions);
+    let (no_amd, no_intel, no_nvidia) = ((0, 0), (0, 0, (0, 0)), (0, 0, 0, (0, 0)));
+    match resource {
+        Resource::AmdChain { .. } => amd.1 == 0 && (intel, nvidia) == (no_intel, no_nvidia),
+        Resource::AmdKey { .. } => (amd, intel, nvidia) == ((1, 0), no_intel, no_nvidia),
+        Resource::AmdList { .. } => (amd, intel, nvidia) == ((0, 1), no_intel, no_nvidia),
         Resource::IntelRootList | Resource::IntelList { .. } => {
-            expected.tdx.certificates.clone_from(&tdx.certificates);
-            expected.tdx.crls.clone_from(&tdx.crls);
-            tdx.crls.len()
+            (amd, intel.1, documents, nvidia) == (no_amd, 1, (0, 0), no_nvidia)
         }
         Resource::TcbInfo { .. } => {
-            expected.tdx.certificates.clone_from(&tdx.certificates);
-            expected.tdx.tcb_infos.clone_from(&tdx.tcb_infos);
-            tdx.tcb_infos.len()
+            (amd, intel.1, documents, nvidia) == (no_amd, 0, (1, 0), no_nvidia)
         }
         Resource::QeIdentity { .. } => {
-            expected.tdx.certificates.clone_from(&tdx.certificates);
-            expected.tdx.qe_identities.clone_from(&tdx.qe_identities);
-            tdx.qe_identities.len()
+            (amd, intel.1, documents, nvidia) == (no_amd, 0, (0, 1), no_nvidia)
         }
-        Resource::Rim { .. } => {
-            expected.gpu.rims.clone_from(&gpu.rims);
-            gpu.rims.len()
-        }
-        Resource::Standing(_) => {
-            expected.gpu.ocsp.clone_from(&gpu.ocsp);
-            gpu.ocsp.len()
-        }
-    };
-    count == 1 && expected == *own
+        Resource::Rim { .. } => (amd, intel, nvidia) == (no_amd, no_intel, (0, 1, 0, (0, 0))),
+        Resource::Standing(_) => (amd, intel, nvidia) == (no_amd, no_intel, (0, 0, 1, (0, 0))),
+    }
 }
 
 /// The first row against.

@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +13,7 @@ use sealroom_attestation::{
     transcript::sha256,
 };
 use tokio::{
-    sync::Semaphore,
+    sync::{OwnedMutexGuard, Semaphore},
     task::{JoinError, spawn_blocking},
     time::{Instant, timeout},
 };
@@ -86,6 +83,9 @@ pub enum FetchError {
         /// The patience.
         seconds: u64,
     },
+    /// The task that looked for it ended: with the program, or by a bug of ours.
+    #[error("whoever looked for it ended before it came")]
+    Ended,
     /// What came could not be kept, so that it cannot be used: after a restart an older one would pass.
     #[error("{0}")]
     Disk(Arc<DiskError>),
@@ -107,9 +107,12 @@ impl FetchError {
     #[must_use]
     pub const fn check(&self) -> &'static Check {
         match self {
-            Self::Http(_) | Self::NotFound | Self::Late { .. } | Self::Disk(_) | Self::Offline => {
-                &checks::ENDORSEMENTS_FETCH
-            }
+            Self::Http(_)
+            | Self::NotFound
+            | Self::Late { .. }
+            | Self::Ended
+            | Self::Disk(_)
+            | Self::Offline => &checks::ENDORSEMENTS_FETCH,
             Self::Unfit(unfit) => unfit.check,
             Self::RolledBack(_) => &checks::ENDORSEMENTS_ROLLBACK,
             Self::Pausing { error, .. } => error.check(),
@@ -191,8 +194,6 @@ fn until_again(error: FetchError, until: Instant) -> Option<FetchError> {
 struct Place {
     /// Held while it is looked for: whoever comes later waits, and finds what came.
     flight: Arc<tokio::sync::Mutex<()>>,
-    /// True while it is asked for anew in the background.
-    refreshing: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -270,23 +271,21 @@ impl Store {
         self.kept(kept, flight).await
     }
 
-    async fn kept(&self, kept: Arc<Entry>, flight: Flight) -> Result<Asked, FetchError> {
-        let is_final = self.inner.services.is_none() || flight.place.pausing().is_some();
-        if is_young(&kept, flight.now) || is_final {
-            let origin = if is_young(&kept, flight.now) { Origin::Kept } else { Origin::Ageing };
-            return Ok(Asked { entry: kept, origin });
+    async fn kept(&self, entry: Arc<Entry>, flight: Flight) -> Result<Asked, FetchError> {
+        if is_young(&entry, flight.now) {
+            return Ok(Asked { entry, origin: Origin::Kept });
         }
-        let ageing = Asked { entry: kept, origin: Origin::Ageing };
+        let ageing = Asked { entry, origin: Origin::Ageing };
+        if self.inner.services.is_none() || flight.place.pausing().is_some() {
+            return Ok(ageing);
+        }
         if self.eager {
             // What was kept still counts where nothing newer is to be had.
             return Ok(self.wait(flight.renew()).await.unwrap_or(ageing));
         }
-        if !flight.place.refreshing.swap(true, Ordering::SeqCst) {
-            tokio::spawn(async move {
-                let place = Arc::clone(&flight.place);
-                drop(flight.renew().await);
-                place.refreshing.store(false, Ordering::SeqCst);
-            });
+        // Where somebody looks for it already, that flight serves everybody.
+        if let Ok(turn) = Arc::clone(&flight.place.flight).try_lock_owned() {
+            tokio::spawn(async move { drop(flight.renew_in(turn).await) });
         }
         Ok(ageing)
     }
@@ -297,7 +296,7 @@ impl Store {
         flight: impl Future<Output = Result<Asked, FetchError>> + Send + 'static,
     ) -> Result<Asked, FetchError> {
         match timeout(self.patience, tokio::spawn(flight)).await {
-            Ok(landed) => landed.map_err(FetchError::from)?,
+            Ok(landed) => landed?,
             Err(_) => Err(FetchError::Late { seconds: self.patience.as_secs() }),
         }
     }
@@ -310,10 +309,8 @@ impl Store {
 }
 
 impl From<JoinError> for FetchError {
-    /// A task that ended otherwise: only where the runtime ends, or by a bug of ours.
-    fn from(error: JoinError) -> Self {
-        let reason = std::io::Error::other(error);
-        Self::from(DiskError::io("looking for", std::path::Path::new("an endorsement"))(reason))
+    fn from(_: JoinError) -> Self {
+        Self::Ended
     }
 }
 
@@ -425,7 +422,12 @@ impl Flight {
 
     /// From the service, although there is one that counts.
     async fn renew(self) -> Result<Asked, FetchError> {
-        let _flight = Arc::clone(&self.place.flight).lock_owned().await;
+        let turn = Arc::clone(&self.place.flight).lock_owned().await;
+        self.renew_in(turn).await
+    }
+
+    /// The same for whoever holds the place's flight already.
+    async fn renew_in(self, _turn: OwnedMutexGuard<()>) -> Result<Asked, FetchError> {
         if let Some(entry) = self.place.counting(self.now).filter(|one| is_young(one, self.now)) {
             return Ok(Asked { entry, origin: Origin::Kept });
         }

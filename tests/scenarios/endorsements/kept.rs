@@ -76,6 +76,28 @@ fn endorsements_on_disk_survive_a_writer_that_is_killed_at_any_moment() {
 }
 
 #[tokio::test]
+async fn endorsements_that_rotted_on_disk_are_fetched_anew_and_missing_where_nobody_may_be_asked() {
+    let vendors = vendors();
+    for machine in machines(&vendors) {
+        let folder = folder();
+        let online = store(folder.path(), Some(services(&vendors)), &machine);
+        drop(gathered(&online, &machine, NOW).await);
+        for (path, _) in online.cache().list().expect("a cache") {
+            let mut entry = fs::read(&path).expect("an entry");
+            let middle = entry.len() / 2;
+            entry[middle] ^= 1;
+            fs::write(&path, entry).expect("a file");
+        }
+        let offline = store(folder.path(), None, &machine);
+        let nothing = gathered(&offline, &machine, NOW).await;
+        assert!(nothing.found.is_empty() && problems(&nothing) == ["endorsements.fetch"]);
+        let restarted = store(folder.path(), Some(services(&vendors)), &machine);
+        assert_eq!(machine.proven(&gathered(&restarted, &machine, NOW).await, NOW), Ok(()));
+        assert!(restarted.cache().list().expect("a cache").iter().all(|(_, entry)| entry.is_ok()));
+    }
+}
+
+#[tokio::test]
 async fn endorsements_that_cannot_be_kept_are_refused_with_the_folder_that_is_in_the_way() {
     let vendors = vendors();
     let [machine, _, _] = machines(&vendors);

@@ -1,6 +1,6 @@
 //! A gateway that fetches what its node stands on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealroom_attestation::endorsements::{Anchors, Endorsements};
 use sealroom_gateway::session::{RelyingParty, Session, Sources};
@@ -54,6 +54,15 @@ async fn endorsements_are_fetched_by_the_gateway_before_it_seals_and_kept_young_
     vendors.clear(Service::Kds);
     // A failure is remembered for five seconds.
     tokio::time::sleep(Duration::from_millis(5_200)).await;
+
+    // The chain is late by a second, and the list that comes before it can be verified blames nobody.
+    vendors.set(Service::Kds, Fault::Slow(Duration::from_secs(4)));
+    let begin = Instant::now();
+    let error = Session::open(&target, &party).await.expect_err("nothing in time");
+    assert_eq!(error.check(), "snp.revocation");
+    assert!(begin.elapsed() < Duration::from_secs(7), "a session waits 3 s for each of two steps");
+    vendors.clear(Service::Kds);
+    tokio::time::sleep(Duration::from_secs(2)).await;
 
     let session = Session::open(&target, &party).await.expect("what it needs is fetched");
     assert!(vendors.count(|_| true) > 0);

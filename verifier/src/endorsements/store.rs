@@ -481,10 +481,14 @@ impl Flight {
     fn is_the_askers(&self, error: &FetchError) -> bool {
         match error {
             FetchError::Offline | FetchError::Pausing { .. } => true,
-            FetchError::Unfit(unfit) => {
-                std::ptr::eq(unfit.check, &raw const checks::SNP_CHAIN_PRESENT)
-                    || matches!(self.resource, Resource::Standing(_))
-            }
+            FetchError::Unfit(_) => match self.resource {
+                // Their root comes with the chain, which may be late.
+                Resource::AmdKey { .. } | Resource::AmdList { .. } => {
+                    self.above.snp.certificates.is_empty()
+                }
+                Resource::Standing(_) => true,
+                _ => false,
+            },
             _ => false,
         }
     }

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use sealroom_verifier::{
     Decision, Trust,
-    cli::{self, Vendors, load_policy},
+    cli::{Grounds, load_policy},
     report::{summary, table},
 };
 use tokio::net::TcpListener;
@@ -70,16 +70,8 @@ struct ConnectArguments {
     /// The policy. It must pin at least one measurement.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// A signed bulletin of a publisher whom the policy names: floors and deny lists; again for a second one.
-    #[arg(long, value_name = "FILE")]
-    bulletin: Vec<PathBuf>,
     #[command(flatten)]
-    vendors: Vendors,
-    /// Fetch what the node's evidence stands on, and keep it young.
-    #[arg(long)]
-    fetch: bool,
-    #[command(flatten)]
-    sources: cli::Sources,
+    grounds: Grounds,
     /// Where to listen: 127.0.0.1 or ::1 and a port.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787", value_parser = listen)]
     listen: SocketAddr,
@@ -168,16 +160,18 @@ fn connect(arguments: ConnectArguments) -> Result<ExitCode> {
     let settings = Settings { token, origins: arguments.origin.clone() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
-    let party = match arguments.fetch {
-        true => RelyingParty::new(trust.clone()).with_sources(sources(&arguments.sources, &trust)?),
-        false => RelyingParty::new(trust),
+    let party = RelyingParty::new(trust);
+    let party = match sources(&arguments.grounds)? {
+        Some(sources) => party.with_sources(sources),
+        None => party,
     };
     runtime.block_on(run(arguments.node, arguments.listen, party, settings))
 }
 
-fn sources(arguments: &cli::Sources, trust: &Trust) -> Result<Sources> {
-    let store = arguments.store(trust.anchors().clone())?;
-    Ok(Sources::new(store, arguments.update(), arguments.generation()))
+fn sources(grounds: &Grounds) -> Result<Option<Sources>> {
+    let Grounds { sources, .. } = grounds;
+    let named = |store| Sources::new(store, sources.update(), sources.generation());
+    Ok(grounds.store()?.map(named))
 }
 
 fn trust(arguments: &ConnectArguments) -> Result<Trust> {
@@ -191,12 +185,12 @@ fn trust(arguments: &ConnectArguments) -> Result<Trust> {
             arguments.policy.display()
         );
     }
-    if !arguments.vendors.danger_accept_simulated.is_empty() {
+    if !arguments.grounds.vendors.danger_accept_simulated.is_empty() {
         anstream::eprintln!(
             "{RED}SIMULATED{RED:#}: a test root is accepted as hardware. This proves nothing about a machine."
         );
     }
-    arguments.vendors.trust(policy, &arguments.bulletin)
+    arguments.grounds.trust(policy)
 }
 
 fn load_token(path: &std::path::Path) -> Result<Token> {

@@ -9,6 +9,7 @@ mod ear;
 mod explain;
 mod fetch;
 mod files;
+mod grounds;
 mod inspect;
 mod late;
 mod man;
@@ -29,8 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use files::load_policy;
-pub use sources::Sources;
-pub use vendors::Vendors;
+pub use grounds::Grounds;
 
 use crate::report::visible;
 use late::Late;

@@ -10,10 +10,9 @@ use sealroom_attestation::{
 use super::{
     ear,
     files::{self, endorsement_files, read, shown, text},
+    grounds::Grounds,
     output::{Output, exit},
-    sources::Sources,
     values::{nonce, now, rfc3339},
-    vendors::Vendors,
 };
 use crate::{
     bundle::{AuditBundle, Question},
@@ -52,24 +51,16 @@ pub(super) struct Asked {
     /// An evidence bundle, an SEV-SNP report or a GPU's report as binary or hexadecimal text, or a TDX quote.
     file: PathBuf,
     #[command(flatten)]
-    vendors: Vendors,
+    grounds: Grounds,
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.
     #[arg(long, value_name = "FILE", conflicts_with = "crypto_only")]
     policy: Option<PathBuf>,
-    /// A signed bulletin of a publisher whom the policy names: floors and deny lists; again for a second one.
-    #[arg(long, value_name = "FILE", requires = "policy")]
-    bulletin: Vec<PathBuf>,
     /// The time at which to judge. The present when it is not given.
     #[arg(long, value_name = "RFC3339", value_parser = rfc3339)]
     at: Option<UnixTime>,
     /// The nonce for which a bundle or a GPU's report was made: 64 hexadecimal digits.
     #[arg(long, value_name = "HEX", value_parser = nonce)]
     nonce: Option<Nonce>,
-    /// Fetch what the evidence stands on, and use it beside what is given.
-    #[arg(long)]
-    fetch: bool,
-    #[command(flatten)]
-    sources: Sources,
     /// Answer one question: is this genuinely the vendor's? Exit 0 genuine, 1 not, 2 undecided.
     #[arg(long)]
     crypto_only: bool,
@@ -103,8 +94,8 @@ impl Asked {
         let policy = self.policy.as_deref().map(text).transpose()?;
         let read = self.policy.as_deref().zip(policy.as_deref());
         let rules = read.map(|(path, text)| files::policy(path, text)).transpose()?;
-        let bulletins = self.bulletin.iter().map(|path| text(path));
-        let (files, mut endorsements) = endorsement_files(&self.vendors.with)?;
+        let bulletins = self.grounds.bulletin.iter().map(|path| text(path));
+        let (files, mut endorsements) = endorsement_files(&self.grounds.vendors.with)?;
         let mut question = Question {
             evidence,
             endorsements: files,
@@ -113,9 +104,9 @@ impl Asked {
             nonce: self.nonce,
             mode: if self.crypto_only { Mode::CryptoOnly } else { Mode::Policy },
             at: self.at.map_or_else(now, Ok)?,
-            simulated_roots: self.vendors.danger_accept_simulated.iter().copied().collect(),
+            simulated_roots: self.grounds.vendors.danger_accept_simulated.iter().copied().collect(),
         };
-        if self.fetch {
+        if self.grounds.fetch {
             self.fetch(&mut question, &mut endorsements)?;
         }
         let verdict = question.answer_from(kind, rules, &endorsements)?;
@@ -124,12 +115,12 @@ impl Asked {
 
     /// Adds what can be had to a question. What cannot is said, and missing in its answer.
     fn fetch(&self, question: &mut Question, endorsements: &mut Endorsements) -> Result<()> {
-        let (at, anchors) = (question.at, self.vendors.anchors());
+        let (at, anchors) = (question.at, self.grounds.vendors.anchors());
         let trust = Trust::new(Policy::built_in(), endorsements, &anchors);
         let evidence = Evidence::from_file(&question.evidence)?;
         let input = Input { evidence, nonce: question.nonce, mode: Mode::CryptoOnly, at };
         let read = |more: &Endorsements| check(&input, &trust.with_endorsements(more)).claims;
-        let (_, gathered) = self.sources.gather(read, anchors, at)?;
+        let (_, gathered) = self.grounds.sources.gather(read, anchors, at)?;
         let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
         question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
         // As whoever asks again reads them: the same files in the same order.

@@ -14,10 +14,9 @@ use sealroom_attestation::{endorsements::Endorsements, endpoints::Proof};
 
 use super::{
     files::{load_policy, shown},
+    grounds::Grounds,
     output::{Output, exit},
-    sources::Sources,
     values::now,
-    vendors::Vendors,
 };
 use crate::{
     check::Mode,
@@ -44,16 +43,8 @@ pub(super) struct Arguments {
     /// The policy. Without one the built-in policy is used, which can refuse but never accept.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// A signed bulletin of a publisher whom the policy names: floors and deny lists; again for a second one.
-    #[arg(long, value_name = "FILE", requires = "policy")]
-    bulletin: Vec<PathBuf>,
     #[command(flatten)]
-    vendors: Vendors,
-    /// Fetch what the evidence stands on, and use it beside what is given.
-    #[arg(long)]
-    fetch: bool,
-    #[command(flatten)]
-    sources: Sources,
+    grounds: Grounds,
     /// What the node is asked to prove with.
     #[arg(long, value_enum, default_value_t = Freshness::Hardware)]
     freshness: Freshness,
@@ -79,7 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let taken = arguments.output.to_stdout(false)?;
     let policy = arguments.policy.as_deref().map(load_policy).transpose()?;
     let policy = policy.unwrap_or_else(Policy::built_in);
-    let mut trust = arguments.vendors.trust(policy, &arguments.bulletin)?;
+    let mut trust = arguments.grounds.trust(policy)?;
     let proof = match arguments.freshness {
         Freshness::Key => Proof::Key,
         Freshness::Hardware => Proof::Hardware,
@@ -91,11 +82,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         save(path, shown)?;
     }
     let at = now()?;
-    if arguments.fetch {
+    let grounds = &arguments.grounds;
+    if grounds.fetch {
         let judged = |more: &Endorsements| {
             inspect(shown.as_ref(), &trust.with_endorsements(more), at).claims
         };
-        let (_, gathered) = arguments.sources.gather(judged, arguments.vendors.anchors(), at)?;
+        let (_, gathered) = grounds.sources.gather(judged, grounds.vendors.anchors(), at)?;
         trust = trust.with_endorsements(&gathered.endorsements);
     }
     let verdict = inspect(shown.as_ref(), &trust, at);

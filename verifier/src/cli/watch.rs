@@ -14,10 +14,9 @@ use serde::Serialize;
 
 use super::{
     files::{load_policy, read, shown, text},
+    grounds::Grounds,
     inspect::ask,
-    sources::Sources,
     values::now,
-    vendors::Vendors,
 };
 use crate::{
     check::{Evidence, Input, Mode, check},
@@ -55,16 +54,8 @@ pub(super) struct Arguments {
     /// The policy that all of it is under.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// A signed bulletin of a publisher whom the policy names: floors and deny lists; again for a second one.
-    #[arg(long, value_name = "FILE")]
-    bulletin: Vec<PathBuf>,
     #[command(flatten)]
-    vendors: Vendors,
-    /// Fetch what evidence stands on, and use it beside what is given.
-    #[arg(long)]
-    fetch: bool,
-    #[command(flatten)]
-    sources: Sources,
+    grounds: Grounds,
     /// How often everything is judged, seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     every: u64,
@@ -108,9 +99,9 @@ struct Change {
 /// Watches until it is interrupted.
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let fleet = members(&arguments.fleet)?;
-    let trust = arguments.vendors.trust(load_policy(&arguments.policy)?, &arguments.bulletin)?;
-    let store = arguments.fetch.then(|| arguments.sources.store(trust.anchors().clone()));
-    let watch = Watch { arguments, trust, store: store.transpose()?, last: HashMap::new() };
+    let trust = arguments.grounds.trust(load_policy(&arguments.policy)?)?;
+    let store = arguments.grounds.store()?;
+    let watch = Watch { arguments, trust, store, last: HashMap::new() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("starting the runtime")?.block_on(watch.run(&fleet))
 }
@@ -214,7 +205,7 @@ impl Watch<'_> {
     async fn judge_with(&self, judge: impl Fn(&Trust) -> Result<Verdict>) -> Result<Verdict> {
         let Some(store) = &self.store else { return judge(&self.trust) };
         let read = |more: &Endorsements| judge(&self.trust.with_endorsements(more)).ok()?.claims;
-        let sources = &self.arguments.sources;
+        let sources = &self.arguments.grounds.sources;
         let name = |claims: &Claims| needs(claims, sources.update(), sources.generation());
         let (_, gathered) = gather(store, read, name, now()?, &|_, _| {}).await;
         judge(&self.trust.with_endorsements(&gathered.endorsements))

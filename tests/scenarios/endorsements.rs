@@ -8,6 +8,7 @@ mod fetched;
 mod kept;
 mod mutants;
 mod node;
+mod times;
 
 use sealroom_attestation::UnixTime;
 

@@ -33,6 +33,8 @@ pub struct Ratchet {
     /// Held while the file is read, compared and written: threads of one process take turns here, processes at the lock
     /// file.
     turn: Mutex<()>,
+    /// How long another process is waited for.
+    patience: Duration,
 }
 
 /// An edition that is older than one that was verified before.
@@ -53,7 +55,8 @@ impl Ratchet {
     /// that cannot be read.
     pub fn open(folder: &Path) -> Result<Self, DiskError> {
         disk::make_folder(folder)?;
-        let ratchet = Self { path: folder.join("ratchet"), turn: Mutex::new(()) };
+        let (path, turn) = (folder.join("ratchet"), Mutex::new(()));
+        let ratchet = Self { path, turn, patience: PATIENCE };
         ratchet.read()?;
         Ok(ratchet)
     }
@@ -105,7 +108,7 @@ impl Ratchet {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(&path).map_err(locking())?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
@@ -197,6 +200,20 @@ mod tests {
                 "{length}"
             );
         }
+    }
+
+    #[test]
+    fn whoever_holds_the_lock_for_too_long_is_named_and_nothing_is_moved() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+        ratchet.patience = Duration::from_millis(30);
+        let other = Ratchet::open(folder.path()).expect("a ratchet");
+        let held = other.lock().expect("nobody else has it");
+        let error = ratchet.admit("amd/crl/Genoa", &edition(1, 1)).expect_err("it is held");
+        assert!(error.to_string().ends_with("another process holds it for too long"), "{error}");
+        assert_eq!(ratchet.newest("amd/crl/Genoa").expect("a disk"), None);
+        drop(held);
+        assert_eq!(ratchet.admit("amd/crl/Genoa", &edition(1, 1)).expect("a disk"), Ok(()));
     }
 
     #[test]

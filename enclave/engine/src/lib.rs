@@ -9,6 +9,7 @@ mod detokenizer;
 mod engine;
 mod error;
 mod gguf;
+mod kernels;
 mod llama;
 mod local;
 mod model;

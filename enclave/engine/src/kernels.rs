@@ -1,0 +1,11 @@
+//! Arithmetic: products with quantised matrices and the functions between them, for the instruction
+//! sets a processor has, with the same bits on all of them.
+//!
+//! Sums of integers are exact in any order, and operations on floats happen in one fixed order: per
+//! output, group after group of inputs, fused where written fused. So an answer depends neither on the
+//! processor, nor on the number of threads, nor on what else is computed in the same call.
+
+#![expect(unsafe_code, reason = "vector instructions, and threads that share a borrowed task")]
+#![expect(dead_code, reason = "the architecture moves over to these kernels next")]
+
+mod pool;

@@ -9,3 +9,5 @@
 #![expect(dead_code, reason = "the architecture moves over to these kernels next")]
 
 mod pool;
+mod scalar;
+mod vector;

@@ -8,6 +8,11 @@
 #![expect(unsafe_code, reason = "vector instructions, and threads that share a borrowed task")]
 #![expect(dead_code, reason = "the architecture moves over to these kernels next")]
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod form;
 mod pool;
 mod scalar;
 mod vector;

@@ -12,8 +12,10 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod decode;
 pub(crate) mod elementwise;
 mod form;
+mod layout;
 mod pool;
 mod scalar;
 mod vector;

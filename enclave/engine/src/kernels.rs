@@ -16,6 +16,7 @@ mod decode;
 pub(crate) mod elementwise;
 mod form;
 mod layout;
+mod matrix;
 mod pool;
 mod scalar;
 mod vector;

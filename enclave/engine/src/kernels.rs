@@ -18,5 +18,7 @@ mod form;
 mod layout;
 mod matrix;
 mod pool;
+mod rows;
 mod scalar;
+mod tile;
 mod vector;

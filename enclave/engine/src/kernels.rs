@@ -6,7 +6,14 @@
 //! processor, nor on the number of threads, nor on what else is computed in the same call.
 
 #![expect(unsafe_code, reason = "vector instructions, and threads that share a borrowed task")]
-#![expect(dead_code, reason = "the architecture moves over to these kernels next")]
+#![cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "the architecture moves over to these kernels next"
+    )
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -18,7 +25,14 @@ mod form;
 mod layout;
 mod matrix;
 mod pool;
+mod product;
 mod rows;
 mod scalar;
 mod tile;
 mod vector;
+
+pub(crate) use form::Form;
+pub(crate) use matrix::{Matrix, PackError};
+pub(crate) use pool::Pool;
+pub(crate) use product::{project, project_onto};
+pub(crate) use rows::Rows;

@@ -28,6 +28,8 @@ mod pool;
 mod product;
 mod rows;
 mod scalar;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod vector;
 

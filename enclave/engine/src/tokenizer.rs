@@ -1,12 +1,11 @@
 //! Text to token ids and back, exactly as llama.cpp does it for the same file.
 
+mod words;
+
 use std::collections::{HashMap, HashSet};
 
 use tokenizers::Tokenizer as Pipeline;
 use tokenizers::models::bpe::{BPE, Vocab};
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
 use zeroize::Zeroizing;
 
 use crate::card::Digest;
@@ -14,6 +13,7 @@ use crate::engine::SpecialTokens;
 use crate::error::{EngineError, LoadError};
 use crate::gguf::Gguf;
 use crate::vocabulary::{Kind, Vocabulary};
+use words::Words;
 
 /// How [`crate::ModelCard::tokenizer_digest`] is formed: SHA-256 over these fields of the model file, in this order. A
 /// text is its length in bytes (u64, little endian) and its bytes; a list is its length (u64) and its
@@ -49,18 +49,19 @@ impl Tokenizer {
         if model != "gpt2" {
             return Err(LoadError::TokenizerModel { found: model.to_owned() });
         }
-        let splitter = pre_tokenizer(file.text("tokenizer.ggml.pre")?)?;
-        let vocabulary = Vocabulary::load(file)?;
+        let words = Words::of(file.text("tokenizer.ggml.pre")?)?;
+        let vocabulary = Vocabulary::load(file, words.begin)?;
         let ids = vocabulary.ids()?;
         let merges = merges(&file.texts("tokenizer.ggml.merges")?, &ids)?;
         // The library caches words by default: users' text would outlive its request.
         let bpe = BPE::builder()
             .vocab_and_merges(ids.into_iter().collect::<Vocab>(), merges)
             .cache_capacity(0)
+            .ignore_merges(words.whole_tokens)
             .build();
         let bpe = bpe.map_err(|error| unfit(&error.to_string()))?;
         let mut pipeline = Pipeline::new(bpe);
-        pipeline.with_pre_tokenizer(Some(splitter));
+        pipeline.with_pre_tokenizer(Some(words.splitter));
         let mut whole: Vec<_> = vocabulary.whole_tokens().collect();
         whole.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then(a.1.cmp(&b.1)));
         Ok(Self { pipeline, vocabulary, whole, digest: digest(file)? })
@@ -132,17 +133,6 @@ impl<'t> Part<'t> {
     }
 }
 
-/// The rule that cuts text into words. Only rules compared with llama.cpp's token ids are here.
-fn pre_tokenizer(name: &str) -> Result<Sequence, LoadError> {
-    match name {
-        "smollm" => Ok(Sequence::new(vec![
-            Digits::new(true).into(),
-            ByteLevel::new(false, true, true).into(),
-        ])),
-        other => Err(LoadError::PreTokenizer { found: other.to_owned() }),
-    }
-}
-
 /// Splits "left right" and checks what the library takes for granted: both sides and their
 /// concatenation are tokens.
 fn merges(lines: &[&str], ids: &HashMap<String, u32>) -> Result<Vec<(String, String)>, LoadError> {
@@ -187,4 +177,35 @@ fn digest(file: &Gguf<'_>) -> Result<Digest, LoadError> {
     }
     number(&mut bytes, u64::from(file.flag("tokenizer.ggml.add_bos_token")?));
     Ok(Digest::of(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The vocabularies that llama.cpp tests itself with: texts, and their ids, beside each model file.
+    #[test]
+    fn token_ids_are_those_of_llama_cpp_s_own_tests() {
+        let Some(folder) = std::env::var_os("SEALROOM_VOCABULARIES") else {
+            return println!("skipped: SEALROOM_VOCABULARIES names no folder");
+        };
+        for name in ["gpt-2", "llama-bpe", "qwen2"] {
+            let path = Path::new(&folder).join(format!("ggml-vocab-{name}.gguf"));
+            let read = |ending: &str| std::fs::read(format!("{}{ending}", path.display())).unwrap();
+            let text = |ending| String::from_utf8(read(ending)).unwrap();
+            let bytes = read("");
+            let tokenizer = Tokenizer::load(&Gguf::decode(&bytes).unwrap()).unwrap();
+            let (texts, all_ids) = (text(".inp"), text(".out"));
+            let mut compared = 0;
+            for (text, ids) in texts.split("\n__ggml_vocab_test__\n").zip(all_ids.lines()) {
+                let ids: Vec<u32> = ids.split_whitespace().map(|id| id.parse().unwrap()).collect();
+                let found = tokenizer.encode(text, SpecialTokens::AsText).unwrap();
+                assert_eq!(*found, ids, "{name}: {text:?}");
+                compared += 1;
+            }
+            assert!(compared > 40, "{name}: {compared} texts");
+        }
+    }
 }

@@ -32,7 +32,8 @@ pub(crate) struct Vocabulary {
 const MOST_TOKENS: usize = 1 << 20;
 
 impl Vocabulary {
-    pub(crate) fn load(file: &Gguf<'_>) -> Result<Self, LoadError> {
+    /// `begin` says whether a text of this family begins with a token, where the file does not.
+    pub(crate) fn load(file: &Gguf<'_>, begin: bool) -> Result<Self, LoadError> {
         let names = file.texts("tokenizer.ggml.tokens")?;
         if names.is_empty() || names.len() > MOST_TOKENS {
             return Err(unfit(format!("{} tokens", names.len())));
@@ -53,8 +54,8 @@ impl Vocabulary {
         let id = |key: &str| file.token_id(&format!("tokenizer.ggml.{key}_token_id"), names.len());
         Ok(Self {
             begin: id("bos")?,
-            add_begin: file.flag("tokenizer.ggml.add_bos_token")?,
-            end: [id("eos")?, id("eot")?].into_iter().flatten().collect(),
+            add_begin: file.optional_flag("tokenizer.ggml.add_bos_token")?.unwrap_or(begin),
+            end: ends([id("eos")?, id("eot")?], &names, &kinds),
             names: names.iter().map(|&name| name.to_owned()).collect(),
             kinds,
             bytes,
@@ -99,6 +100,19 @@ impl Vocabulary {
             .filter(|((name, kind), _)| **kind != Kind::Normal && !name.is_empty())
             .map(|((name, kind), id)| (name.clone(), id, *kind))
     }
+}
+
+/// Control tokens that end an answer by their name alone: many files do not say so, and llama.cpp stops at them.
+const ENDS: [&str; 5] = ["<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<|endoftext|>"];
+
+fn ends(stated: [Option<u32>; 2], names: &[&str], kinds: &[Kind]) -> Vec<u32> {
+    let mut ends: Vec<u32> = stated.into_iter().flatten().collect();
+    for ((id, name), kind) in (0..).zip(names).zip(kinds) {
+        if *kind == Kind::Control && ENDS.contains(name) && !ends.contains(&id) {
+            ends.push(id);
+        }
+    }
+    ends
 }
 
 fn kind(number: i64) -> Result<Kind, LoadError> {

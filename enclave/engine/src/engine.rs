@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::card::ModelCard;
 use crate::error::EngineError;
-use crate::private::PrivateText;
+use crate::private::{CacheSalt, PrivateText};
 
 /// Something that continues text: the local engine, an upstream server in the same VM, or a mock.
 pub trait Engine: Send + Sync {
@@ -70,6 +70,9 @@ pub struct GenerationRequest {
     pub stop: Vec<PrivateText>,
     /// How many likely alternatives each token event carries: at most [`MAX_TOP_LOGPROBS`].
     pub top_logprobs: usize,
+    /// The client's own salt: its earlier prompts are used again under it, and it waits in its own line. Without one nothing
+    /// is used again, and all who have none share one line.
+    pub salt: Option<CacheSalt>,
     /// Goes on after an end token until `max_tokens` (for measurements).
     pub ignore_end: bool,
 }
@@ -91,6 +94,7 @@ impl GenerationRequest {
             sampling: Sampling::new(seed),
             stop: Vec::new(),
             top_logprobs: 0,
+            salt: None,
             ignore_end: false,
         }
     }

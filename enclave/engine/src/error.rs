@@ -29,7 +29,7 @@ pub enum LoadError {
         expected: String,
     },
     /// The forward pass of this architecture is not implemented.
-    #[error("architecture {found} is not supported: llama expected")]
+    #[error("architecture {found} is not supported: llama, qwen2 or qwen3 expected")]
     Architecture {
         /// Name in the file.
         found: String,
@@ -74,6 +74,14 @@ pub enum LoadError {
         /// Shape that follows from the metadata.
         expected: Vec<usize>,
     },
+    /// The kernels do not take a tensor.
+    #[error("tensor {name}: {reason}")]
+    Tensor {
+        /// Name of the tensor.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A setting of the caller is out of range.
     #[error("setting {setting} is {found}: {expected} expected")]
     Setting {
@@ -87,6 +95,14 @@ pub enum LoadError {
     /// The chat template is not valid Jinja.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// The operating system refused memory for keys and values.
+    #[error("{bytes} bytes for keys and values are not to be had: {reason}")]
+    Memory {
+        /// What was asked for.
+        bytes: usize,
+        /// What the system said.
+        reason: String,
+    },
     /// The operating system refused a thread.
     #[error("a thread could not be started: {reason}")]
     Thread {

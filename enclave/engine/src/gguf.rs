@@ -2,8 +2,9 @@
 
 use std::io::Cursor;
 
-use candle_core::quantized::gguf_file::{Content, Value};
-use candle_core::{Device, Tensor};
+use candle_core::Device;
+use candle_core::quantized::GgmlDType;
+use candle_core::quantized::gguf_file::{Content, TensorInfo, Value};
 
 use crate::error::LoadError;
 
@@ -71,9 +72,14 @@ impl<'a> Gguf<'a> {
 
     /// A flag; absent means `false`.
     pub(crate) fn flag(&self, key: &str) -> Result<bool, LoadError> {
+        Ok(self.optional_flag(key)?.unwrap_or(false))
+    }
+
+    /// A flag that means something else where it is absent.
+    pub(crate) fn optional_flag(&self, key: &str) -> Result<Option<bool>, LoadError> {
         match self.content.metadata.get(key) {
-            None => Ok(false),
-            Some(Value::Bool(flag)) => Ok(*flag),
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(other) => Err(wrong_type(key, other, "a flag")),
         }
     }
@@ -126,21 +132,42 @@ impl<'a> Gguf<'a> {
         self.content.tensor_infos.contains_key(name)
     }
 
-    /// One tensor as f32, which is exact for every quantisation, after its shape was compared.
-    pub(crate) fn tensor(&self, name: &str, expected: &[usize]) -> Result<Tensor, LoadError> {
+    /// The blocks of one tensor as they lie in the file, and their kind, after its shape was compared.
+    pub(crate) fn blocks(
+        &self,
+        name: &str,
+        expected: &[usize],
+    ) -> Result<(GgmlDType, &'a [u8]), LoadError> {
+        let info = self.info(name, expected)?;
+        let kind = info.ggml_dtype;
+        let count = info.shape.elem_count() / kind.block_size() * kind.type_size();
+        let from = self.content.tensor_data_offset.checked_add(info.offset);
+        let from = from.and_then(|from| usize::try_from(from).ok());
+        let blocks = from.and_then(|from| self.bytes.get(from..from.checked_add(count)?));
+        let cut = || LoadError::Container { reason: format!("tensor {name} is cut short") };
+        Ok((kind, blocks.ok_or_else(cut)?))
+    }
+
+    /// One tensor of few numbers as f32, which is exact for every quantisation, after its length was compared.
+    pub(crate) fn vector(&self, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
+        let info = self.info(name, &[length])?;
+        let mut reader = Cursor::new(self.bytes);
+        info.read(&mut reader, self.content.tensor_data_offset, &Device::Cpu)
+            .and_then(|tensor| tensor.dequantize(&Device::Cpu)?.to_vec1())
+            .map_err(container)
+    }
+
+    fn info(&self, name: &str, expected: &[usize]) -> Result<&TensorInfo, LoadError> {
         let info = self.content.tensor_infos.get(name);
         let info = info.ok_or_else(|| LoadError::MissingTensor { name: name.to_owned() })?;
-        if info.shape.dims() != expected {
-            return Err(LoadError::Shape {
+        match info.shape.dims() == expected {
+            true => Ok(info),
+            false => Err(LoadError::Shape {
                 name: name.to_owned(),
                 found: info.shape.dims().to_vec(),
                 expected: expected.to_vec(),
-            });
+            }),
         }
-        let mut reader = Cursor::new(self.bytes);
-        info.read(&mut reader, self.content.tensor_data_offset, &Device::Cpu)
-            .and_then(|tensor| tensor.dequantize(&Device::Cpu))
-            .map_err(container)
     }
 
     fn integer(&self, key: &str) -> Result<Option<i64>, LoadError> {

@@ -6,23 +6,17 @@
 //! processor, nor on the number of threads, nor on what else is computed in the same call.
 
 #![expect(unsafe_code, reason = "vector instructions, and threads that share a borrowed task")]
-#![cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "the architecture moves over to these kernels next"
-    )
-)]
 
+mod attention;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod decode;
-pub(crate) mod elementwise;
+mod elementwise;
 mod form;
 mod layout;
+mod logits;
 mod matrix;
 mod pool;
 mod product;
@@ -33,8 +27,13 @@ mod tests;
 mod tile;
 mod vector;
 
+pub(crate) use attention::{PAGE, QUERIES, View, attend};
+pub(crate) use elementwise::{gate_silu, rms_norm};
 pub(crate) use form::Form;
-pub(crate) use matrix::{Matrix, PackError};
+pub(crate) use logits::{greatest, weights};
+pub(crate) use matrix::Matrix;
+#[cfg(test)]
+use matrix::PackError;
 pub(crate) use pool::Pool;
 pub(crate) use product::{project, project_onto};
 pub(crate) use rows::Rows;

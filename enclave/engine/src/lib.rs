@@ -10,8 +10,10 @@ mod engine;
 mod error;
 mod gguf;
 mod kernels;
+mod kv;
 mod llama;
 mod local;
+mod memory;
 mod model;
 mod private;
 mod random;
@@ -33,5 +35,6 @@ pub use engine::{
 };
 pub use error::{EngineError, LoadError, TemplateError};
 pub use local::{LocalEngine, Settings};
-pub use private::PrivateText;
+pub use private::{CacheSalt, PrivateText};
+pub use scheduler::Occupancy;
 pub use tokenizer::tokenizer_digest_layout;

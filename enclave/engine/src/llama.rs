@@ -1,32 +1,55 @@
-//! The llama architecture: RMS norm, rotary positions, grouped-query attention, gated feed-forward.
+//! The llama family: RMS norm, rotary positions, grouped-query attention, gated feed-forward.
 
-mod cache;
+mod attend;
+mod family;
 mod operations;
+mod shape;
 mod weights;
+
+use std::cell::RefCell;
 
 use candle_core::{Device, Result, Tensor};
 
-pub(crate) use cache::Cache;
-pub(crate) use weights::Shape;
+pub(crate) use operations::Workspace;
+pub(crate) use shape::Shape;
 
 use crate::error::LoadError;
 use crate::gguf::Gguf;
-use operations::{Attention, Gate, Norm, Rotate, RowTimesMatrix};
+use crate::kernels::{Form, Pool};
+use crate::kv::{Arena, PageId};
+use attend::{Attend, Heads, Rotation};
+use operations::{Add, Feed, Project};
 use weights::{Layer, Weights};
 
 /// A loaded model. It holds no state of any sequence.
 pub(crate) struct Llama {
     shape: Shape,
     weights: Weights,
-    rotation: Rotate,
+    rotation: Rotation,
+}
+
+/// Some tokens of one sequence that are computed in one step.
+pub(crate) struct Piece<'a> {
+    /// The tokens.
+    pub(crate) tokens: &'a [u32],
+    /// How many tokens of the sequence come before.
+    pub(crate) position: usize,
+    /// The sequence's pages, with room for these tokens.
+    pub(crate) pages: &'a [PageId],
+    /// Whether the logits behind the last token are wanted.
+    pub(crate) wants_logits: bool,
 }
 
 impl Llama {
-    /// Reads all weights into memory as f32; `context` is the most tokens a sequence can have.
-    pub(crate) fn load(file: &Gguf<'_>, context: usize) -> std::result::Result<Self, LoadError> {
-        let shape = Shape::load(file)?;
-        let weights = Weights::load(file, &shape)?;
-        let rotation = Rotate::new(&weights.frequencies, context);
+    /// Repacks all weights for the kernels; `context` is the most tokens that a sequence can have.
+    pub(crate) fn load(
+        file: &Gguf<'_>,
+        shape: Shape,
+        context: usize,
+        pool: &mut Pool,
+    ) -> std::result::Result<Self, LoadError> {
+        let weights = Weights::load(file, &shape, pool)?;
+        let rotation = Rotation::new(shape.family.pairing(), &weights.frequencies, context);
         Ok(Self { shape, weights, rotation })
     }
 
@@ -34,67 +57,79 @@ impl Llama {
         &self.shape
     }
 
-    /// An empty cache with room for `capacity` tokens.
-    pub(crate) fn cache(&self, capacity: usize) -> Result<Cache> {
-        Cache::new(&self.shape, capacity)
+    /// Room for keys and values.
+    pub(crate) fn arena(&self, pages: usize) -> std::result::Result<Arena, LoadError> {
+        let Shape { layers, groups, head, .. } = self.shape;
+        Arena::new(layers, groups, head, pages)
     }
 
-    /// Reads `tokens` behind those already in `cache` and returns the hidden state of the last one.
-    pub(crate) fn read(&self, tokens: &[u32], cache: &mut Cache) -> Result<Tensor> {
-        let count = tokens.len();
-        let ids = Tensor::new(tokens, &Device::Cpu)?;
-        let mut hidden = self.weights.embedding.index_select(&ids, 0)?;
-        for (index, layer) in self.weights.layers.iter().enumerate() {
-            let normed = self.norm(&hidden, &layer.attention_norm)?;
-            hidden = (hidden + self.attention(layer, index, &normed, cache)?)?;
-            let normed = self.norm(&hidden, &layer.feed_forward_norm)?;
-            hidden = (hidden + feed_forward(layer, &normed)?)?;
-        }
-        cache.advance(count);
-        hidden.narrow(0, count.saturating_sub(1), 1)
+    /// Bytes of keys and values for one page of tokens.
+    pub(crate) fn page_bytes(&self) -> usize {
+        let Shape { layers, groups, head, .. } = self.shape;
+        Arena::page_bytes(layers, groups, head)
     }
 
-    /// The logits that follow a hidden state.
-    pub(crate) fn logits(&self, hidden: &Tensor) -> Result<Vec<f32>> {
-        let normed = self.norm(&hidden.contiguous()?, &self.weights.output_norm)?;
-        linear(&normed, &self.weights.output)?.flatten_all()?.to_vec1()
-    }
-
-    fn norm(&self, hidden: &Tensor, weight: &Tensor) -> Result<Tensor> {
-        hidden.apply_op2_no_bwd(weight, &Norm { epsilon: self.shape.epsilon })
-    }
-
-    fn attention(
+    /// Computes the tokens of all pieces in one pass over the weights. The logits of those pieces that want them come back to
+    /// back, in their order.
+    pub(crate) fn compute(
         &self,
-        layer: &Layer,
-        index: usize,
-        normed: &Tensor,
-        cache: &mut Cache,
-    ) -> Result<Tensor> {
-        let Shape { heads, groups, head, .. } = self.shape;
-        let (count, past) = (normed.dim(0)?, cache.len());
-        let query = linear(normed, &layer.query)?.reshape((count, heads, head))?;
-        let key = linear(normed, &layer.key)?.reshape((count, groups, head))?;
-        let value = linear(normed, &layer.value)?.reshape((count, groups, head))?;
-        query.inplace_op1(&self.rotation.at(past))?;
-        key.inplace_op1(&self.rotation.at(past))?;
-        let (keys, values) = cache.append(index, &key, &value)?;
-        let mixed = query.apply_op3_no_bwd(&keys, &values, &Attention { past })?;
-        linear(&mixed, &layer.attention_output)
+        pieces: &[Piece<'_>],
+        arena: &mut Arena,
+        workspace: &Workspace,
+    ) -> Result<Vec<f32>> {
+        let arena = RefCell::new(arena);
+        let hidden = self.embed(pieces)?;
+        for (index, layer) in self.weights.layers.iter().enumerate() {
+            let project = Project::attention(&self.shape, layer, workspace);
+            let heads = self.heads(layer, pieces, workspace.form());
+            let attend = Attend { heads, index, arena: &arena, workspace };
+            let mixed = hidden.apply_op1_no_bwd(&project)?.apply_op1_no_bwd(&attend)?;
+            hidden.inplace_op2(&mixed, &Add { matrix: &layer.attention_output, workspace })?;
+            let fed = hidden.apply_op1_no_bwd(&Feed { shape: &self.shape, layer, workspace })?;
+            hidden.inplace_op2(&fed, &Add { matrix: &layer.down, workspace })?;
+        }
+        self.logits(pieces, &hidden, workspace)
     }
-}
 
-fn feed_forward(layer: &Layer, normed: &Tensor) -> Result<Tensor> {
-    let gate = linear(normed, &layer.gate)?;
-    gate.inplace_op2(&linear(normed, &layer.up)?, &Gate)?;
-    linear(&gate, &layer.down)
-}
-
-/// Rows times a matrix stored as (outputs, inputs). One row is bound by memory and many by
-/// arithmetic; candle's product is good at many.
-fn linear(rows: &Tensor, matrix: &Tensor) -> Result<Tensor> {
-    if rows.dim(0)? == 1 {
-        return rows.apply_op2_no_bwd(matrix, &RowTimesMatrix);
+    fn heads<'a>(&'a self, layer: &'a Layer, pieces: &'a [Piece<'a>], form: Form) -> Heads<'a> {
+        Heads {
+            form,
+            shape: &self.shape,
+            norms: &layer.head_norms,
+            rotation: &self.rotation,
+            pieces,
+        }
     }
-    rows.matmul(&matrix.t()?)
+
+    fn embed(&self, pieces: &[Piece<'_>]) -> Result<Tensor> {
+        let width = self.shape.width;
+        let tokens: usize = pieces.iter().map(|piece| piece.tokens.len()).sum();
+        let mut rows = vec![0.0; tokens * width];
+        let ids = pieces.iter().flat_map(|piece| piece.tokens);
+        for (row, &id) in rows.chunks_exact_mut(width).zip(ids) {
+            self.weights.embedding.row(id as usize, row);
+        }
+        Tensor::from_vec(rows, (tokens, width), &Device::Cpu)
+    }
+
+    fn logits(
+        &self,
+        pieces: &[Piece<'_>],
+        hidden: &Tensor,
+        workspace: &Workspace,
+    ) -> Result<Vec<f32>> {
+        let ends = pieces.iter().scan(0, |end, piece| {
+            *end += piece.tokens.len() as u32;
+            Some((*end, piece.wants_logits))
+        });
+        let wanted: Vec<u32> =
+            ends.filter(|(_, wanted)| *wanted).map(|(end, _)| end.saturating_sub(1)).collect();
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let count = wanted.len();
+        let hidden = hidden.index_select(&Tensor::from_vec(wanted, count, &Device::Cpu)?, 0)?;
+        let project = Project::output(&self.shape, &self.weights, workspace);
+        hidden.apply_op1_no_bwd(&project)?.flatten_all()?.to_vec1()
+    }
 }

@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use crate::card::ModelCard;
 use crate::engine::{Engine, GenerationRequest, Input, Sink, SpecialTokens};
 use crate::error::{EngineError, LoadError, TemplateError};
+use crate::kernels::Pool;
+use crate::kv::pages_of;
 use crate::model::Model;
 use crate::request;
-use crate::scheduler::{Job, Limits, Scheduler};
+use crate::scheduler::{Job, Limits, Occupancy, Scheduler};
 
 /// How a [`LocalEngine`] is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +22,16 @@ pub struct Settings {
     pub context: Option<usize>,
     /// Threads for arithmetic.
     pub threads: usize,
-    /// Sequences in progress at the same time. Each reserves keys and values for its whole length.
+    /// Sequences in progress at the same time.
     pub sequences: usize,
+    /// Bytes for the keys and values of all sequences, and of prefixes that may be used again; never fewer than one sequence
+    /// that fills the context needs. Memory is taken from the system as it is used.
+    pub cache_bytes: usize,
+    /// How long a prefix is kept after its last use, seconds: under a client's own salt alone. 0 keeps none.
+    pub prefix_seconds: u64,
     /// Requests that may wait for a place.
     pub queue: usize,
-    /// Tokens of a prompt that are read in one step, between two tokens of every other sequence.
+    /// Tokens of prompts that are read in one step, between two tokens of every other sequence.
     pub prompt_chunk: usize,
 }
 
@@ -33,7 +40,9 @@ impl Default for Settings {
         Self {
             context: None,
             threads: available_parallelism().map_or(1, usize::from),
-            sequences: 8,
+            sequences: 32,
+            cache_bytes: 1 << 30,
+            prefix_seconds: 300,
             queue: 64,
             prompt_chunk: 64,
         }
@@ -56,11 +65,18 @@ impl LocalEngine {
     /// The first thing in the file or the settings that this engine does not accept. Nothing is
     /// guessed: an unknown pre-tokenizer, tensor or position scaling is refused by name.
     pub fn load(bytes: &[u8], settings: &Settings) -> Result<Self, LoadError> {
-        let limits = limits(settings)?;
-        let model = Arc::new(Model::load(bytes, settings.context, limits.chunk)?);
-        let scheduler = Scheduler::start(Arc::clone(&model), limits)?;
+        let pool = Pool::new(checked("threads", settings.threads, 1024)?);
+        let mut pool = pool.map_err(|error| LoadError::Thread { reason: error.to_string() })?;
+        let model = Arc::new(Model::load(bytes, settings.context, &mut pool)?);
+        let scheduler = Scheduler::start(Arc::clone(&model), pool, limits(settings, &model)?)?;
         let longest_token = model.tokenizer.vocabulary().longest();
         Ok(Self { model, scheduler, longest_token })
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        self.scheduler.occupancy()
     }
 
     fn prompt(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
@@ -107,6 +123,7 @@ impl Engine for LocalEngine {
             sampling: request.sampling,
             stop: request.stop,
             top_logprobs: request.top_logprobs,
+            salt: request.salt,
             ignore_end: request.ignore_end,
             sink,
             submitted,
@@ -114,21 +131,27 @@ impl Engine for LocalEngine {
     }
 }
 
-fn limits(settings: &Settings) -> Result<Limits, LoadError> {
-    let checked = |setting, found: usize, most: usize| {
-        let refusal = || LoadError::Setting {
-            setting,
-            found: found.to_string(),
-            expected: format!("1 to {most}"),
-        };
-        (1..=most).contains(&found).then_some(found).ok_or_else(refusal)
-    };
+fn limits(settings: &Settings, model: &Model) -> Result<Limits, LoadError> {
+    let chunk = checked("prompt_chunk", settings.prompt_chunk, 4096)?;
+    let fitting = settings.cache_bytes / model.llama.page_bytes();
+    // A page more than the context: the last token of one that fills it is chosen, and never computed.
+    let pages = fitting.max(pages_of(model.card.context_length) + 1);
     Ok(Limits {
-        threads: checked("threads", settings.threads, 1024)?,
         sequences: checked("sequences", settings.sequences, 1024)?,
         queue: checked("queue", settings.queue, 1 << 16)?,
-        chunk: checked("prompt_chunk", settings.prompt_chunk, 4096)?,
+        chunk,
+        pages,
+        keep: Duration::from_secs(settings.prefix_seconds),
     })
+}
+
+fn checked(setting: &'static str, found: usize, most: usize) -> Result<usize, LoadError> {
+    let refusal = || LoadError::Setting {
+        setting,
+        found: found.to_string(),
+        expected: format!("1 to {most}"),
+    };
+    (1..=most).contains(&found).then_some(found).ok_or_else(refusal)
 }
 
 #[cfg(test)]

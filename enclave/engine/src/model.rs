@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::card::ModelCard;
 use crate::error::LoadError;
 use crate::gguf::Gguf;
-use crate::llama::Llama;
+use crate::kernels::Pool;
+use crate::llama::{Llama, Shape};
 use crate::template::ChatTemplate;
 use crate::tokenizer::Tokenizer;
 
@@ -18,18 +19,18 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Loads a file from memory. `context` bounds a sequence, `chunk` the piece of a prompt that is
-    /// read at once.
+    /// Loads a file from memory. `context` bounds a sequence; `pool` repacks the weights.
     pub(crate) fn load(
         bytes: &[u8],
         context: Option<usize>,
-        chunk: usize,
+        pool: &mut Pool,
     ) -> Result<Self, LoadError> {
         let file = Gguf::decode(bytes)?;
-        // The small and strict parts come first: a wrong file is refused before 500 MB are read.
+        // The small and strict parts come first: a wrong file is refused before its weights are read.
         let tokenizer = Tokenizer::load(&file)?;
         let template = template(&file, &tokenizer)?;
-        let trained = file.count("llama.context_length", 1 << 24)?;
+        let shape = Shape::load(&file)?;
+        let trained = shape.context;
         let context = match context {
             None => trained,
             Some(asked) if (1..=trained).contains(&asked) => asked,
@@ -41,8 +42,8 @@ impl Model {
                 });
             }
         };
-        let llama = Llama::load(&file, context)?;
-        let card = card(&file, &llama, &tokenizer, template.as_ref(), context, chunk)?;
+        let llama = Llama::load(&file, shape, context, pool)?;
+        let card = card(&file, &llama, &tokenizer, template.as_ref(), context)?;
         Ok(Self { llama, tokenizer, template, card })
     }
 }
@@ -61,15 +62,13 @@ fn card(
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     context: usize,
-    chunk: usize,
 ) -> Result<ModelCard, LoadError> {
     let shape = llama.shape();
     let parameters = [
-        ("arithmetic", "f32".to_owned()),
-        ("kv-cache", "f32".to_owned()),
+        ("arithmetic", "int8 by groups of 32, sums in f32".to_owned()),
+        ("kv-cache", "f16".to_owned()),
         ("context", context.to_string()),
         ("context.trained", shape.context.to_string()),
-        ("prompt-chunk", chunk.to_string()),
         ("weights", quantisation(file)),
         ("layers", shape.layers.to_string()),
         ("width", shape.width.to_string()),
@@ -78,7 +77,7 @@ fn card(
         ("key-value-heads", shape.groups.to_string()),
         ("norm.epsilon", shape.epsilon.to_string()),
         ("rope.frequency-base", shape.frequency_base.to_string()),
-        ("rope.pairs", "neighbours".to_owned()),
+        ("rope.pairs", shape.family.pairing().name().to_owned()),
     ];
     Ok(ModelCard {
         name: file.optional_text("general.name")?.unwrap_or_default().to_owned(),

@@ -1,4 +1,4 @@
-//! Text of users: prompts, replies and their pieces.
+//! What belongs to a user: prompts, replies and their pieces, and the salt of their cache.
 
 use std::fmt;
 
@@ -50,6 +50,29 @@ impl From<&str> for PrivateText {
 impl From<String> for PrivateText {
     fn from(text: String) -> Self {
         Self::new(text)
+    }
+}
+
+/// 32 bytes that a client draws and repeats: its own name for what of its requests may be used again, and the name of its
+/// place in the queue. Whoever has another one finds nothing of it, not even by how long an answer takes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CacheSalt(Zeroizing<[u8; 32]>);
+
+impl CacheSalt {
+    /// As the client sent it.
+    #[must_use]
+    pub fn new(salt: [u8; 32]) -> Self {
+        Self(Zeroizing::new(salt))
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for CacheSalt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CacheSalt(32 bytes)")
     }
 }
 

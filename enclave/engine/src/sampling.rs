@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::engine::Sampling;
+use crate::kernels;
 use crate::random::Random;
 
 /// The state of one answer's sampling.
@@ -20,9 +21,10 @@ impl Sampler {
         Self { sampling, random, generated: BTreeMap::new() }
     }
 
-    /// Chooses the next token. `logits` is changed on the way.
-    pub(crate) fn choose(&mut self, logits: &mut [f32]) -> u32 {
+    /// Chooses the next token. Gives its logit, too, as the model gave it; `logits` is changed on the way.
+    pub(crate) fn choose(&mut self, logits: &mut [f32]) -> (u32, f32) {
         let sampling = &self.sampling;
+        let raw = self.changed(logits);
         bias(logits, &sampling.logit_bias);
         penalise(logits, &self.generated, sampling.frequency_penalty, sampling.presence_penalty);
         let id = if sampling.temperature == 0.0 {
@@ -34,7 +36,14 @@ impl Sampler {
             draw(&kept, self.random.fraction())
         };
         *self.generated.entry(id).or_insert(0) += 1;
-        id
+        let now = logits.get(id as usize).copied().unwrap_or(f32::NEG_INFINITY);
+        (id, raw.get(&id).copied().unwrap_or(now))
+    }
+
+    /// The logits that a bias or a penalty will change.
+    fn changed(&self, logits: &[f32]) -> BTreeMap<u32, f32> {
+        let ids = self.sampling.logit_bias.keys().chain(self.generated.keys());
+        ids.filter_map(|&id| Some((id, *logits.get(id as usize)?))).collect()
     }
 }
 
@@ -65,20 +74,15 @@ fn penalise(logits: &mut [f32], generated: &BTreeMap<u32, u32>, frequency: f32, 
 
 /// The token with the greatest logit; of equal ones, the first.
 fn likeliest(logits: &[f32]) -> u32 {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (id, &logit) in (0..).zip(logits) {
-        if logit > best.1 {
-            best = (id, logit);
-        }
-    }
-    best.0
+    let greatest = kernels::greatest(logits);
+    let first = (0..).zip(logits).find(|(_, logit)| **logit == greatest);
+    first.map_or(0, |(id, _)| id)
 }
 
 /// Weights at a temperature above zero.
 fn scale(logits: &[f32], temperature: f32) -> Vec<Candidate> {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |logit: f32| ((logit - greatest) / temperature).exp();
-    (0..).zip(logits).map(|(id, &logit)| Candidate { id, weight: weight(logit) }).collect()
+    let weights = kernels::weights(logits, temperature.recip());
+    (0..).zip(weights.iter()).map(|(id, &weight)| Candidate { id, weight }).collect()
 }
 
 /// Drops what is less likely than `min_p` times the likeliest, whose weight is 1.
@@ -131,9 +135,8 @@ fn likelier_first(a: &Candidate, b: &Candidate) -> Ordering {
 
 /// Natural logarithm of the sum of exponentials: what turns a logit into a log-probability.
 pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&logit| f64::from((logit - greatest).exp())).sum();
-    greatest + sum.ln() as f32
+    let sum: f64 = kernels::weights(logits, 1.0).iter().map(|&weight| f64::from(weight)).sum();
+    kernels::greatest(logits) + sum.ln() as f32
 }
 
 /// The `count` greatest logits with their ids, best first.
@@ -160,7 +163,7 @@ mod tests {
 
     fn choices(sampling: Sampling, logits: &[f32], count: usize) -> Vec<u32> {
         let mut sampler = Sampler::new(sampling);
-        (0..count).map(|_| sampler.choose(&mut logits.to_vec())).collect()
+        (0..count).map(|_| sampler.choose(&mut logits.to_vec()).0).collect()
     }
 
     #[test]

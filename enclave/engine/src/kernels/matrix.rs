@@ -108,11 +108,6 @@ impl Matrix {
         self.inputs
     }
 
-    /// Bytes of memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.lines.len() * size_of::<Line>()
-    }
-
     pub(super) fn kind(&self) -> Kind {
         self.kind
     }

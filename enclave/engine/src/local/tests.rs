@@ -3,6 +3,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
 use crate::engine::{ChatMessage, Event, FinishReason, Finished, Sampling};
+use crate::private::CacheSalt;
+use crate::random::Random;
 use crate::tiny::{CONTEXT, Tiny};
 
 fn engine(change: impl FnOnce(&mut Settings)) -> LocalEngine {
@@ -71,6 +73,97 @@ fn an_answer_is_the_same_alone_and_with_neighbours() {
     for (seed, events) in events.iter().enumerate() {
         assert_eq!(answer(events).0, expected[seed], "seed {seed}");
     }
+}
+
+/// A client's own salt.
+fn salt(client: u8) -> Option<CacheSalt> {
+    Some(CacheSalt::new([client; 32]))
+}
+
+/// A sink that goes away after some tokens.
+fn leaving(after: usize, events: Sender<Event>) -> Box<dyn Sink> {
+    let mut tokens = 0;
+    Box::new(move |event: Event| {
+        tokens += usize::from(matches!(event, Event::Token(_)));
+        let _ = events.send(event);
+        if tokens >= after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+}
+
+/// Waits until nothing is in progress.
+fn idle(engine: &LocalEngine) -> Occupancy {
+    loop {
+        let now = engine.occupancy();
+        if (now.waiting, now.in_progress) == (0, 0) {
+            return now;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room() {
+    let alone = engine(|_| {});
+    let prompt = |seed: u64| format!("prompt number {}, of {}", seed % 5, "x".repeat(20));
+    let expected: Vec<_> =
+        (0..32).map(|seed| answer(&submit(&alone, request(&prompt(seed), 40, seed))).0).collect();
+    // Room for three of the 32 at once: the others wait, or give way and are read again.
+    let small = |settings: &mut Settings| {
+        (settings.sequences, settings.queue, settings.threads) = (32, 128, 2);
+        settings.cache_bytes = 0;
+    };
+    for crowded in [engine(small), engine(|all| (all.sequences, all.queue) = (32, 128))] {
+        let (sender, events) = channel();
+        let mut answers = Vec::new();
+        for seed in 0..32 {
+            let mut request = request(&prompt(seed), 40, seed);
+            request.salt = salt((seed % 4) as u8);
+            let leaver = request.clone();
+            crowded.submit(leaver, leaving(seed as usize % 9, sender.clone())).unwrap();
+            answers.push(submit(&crowded, request));
+        }
+        for (seed, events) in answers.iter().enumerate() {
+            assert_eq!(answer(events).0, expected[seed], "seed {seed}");
+        }
+        drop(sender);
+        assert!(events.iter().count() > 32 && idle(&crowded).pages_held == 0);
+    }
+}
+
+#[test]
+fn a_prompt_is_used_again_under_the_same_salt_alone_and_changes_no_answer() {
+    let engine = engine(|_| {});
+    let ask = |salt: Option<CacheSalt>| {
+        let mut request = request(&"the same beginning ".repeat(3), 12, 7);
+        request.salt = salt;
+        let (ids, _, end) = answer(&submit(&engine, request));
+        (ids, end.usage.cached)
+    };
+    let (expected, cached) = ask(salt(1));
+    assert_eq!(cached, 0);
+    for (salt, cached) in [(salt(2), 0), (None, 0), (salt(1), 48), (salt(2), 48), (None, 0)] {
+        assert_eq!(ask(salt), (expected.clone(), cached));
+    }
+}
+
+#[test]
+fn a_thousand_clients_that_leave_at_any_token_leave_no_page_behind() {
+    let engine = engine(|settings| (settings.sequences, settings.queue) = (8, 16));
+    let (mut random, mut all) = (Random::new(11), Vec::new());
+    for index in 0..1000 {
+        let (sender, events) = channel();
+        let mut request = request("some prompt of more than a page", 20, index);
+        request.salt = (index % 2 == 0).then(|| CacheSalt::new([3; 32]));
+        let sink = leaving((random.bits() % 20) as usize, sender);
+        if engine.submit(request, sink).is_err() {
+            // The queue is full: wait for one that leaves.
+            idle(&engine);
+        }
+        all.push(events);
+    }
+    // A channel ends when its sequence is gone.
+    let events = all.iter().flat_map(Receiver::iter).count();
+    assert!(events > 1000 && idle(&engine).pages_held == 0, "seed 11");
 }
 
 #[test]

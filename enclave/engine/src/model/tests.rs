@@ -1,10 +1,16 @@
 use candle_core::quantized::gguf_file::Value;
 
 use super::*;
+use crate::kernels::Pool;
+use crate::llama::{Piece, Workspace};
 use crate::tiny::{CONTEXT, Tiny};
 
+fn pool() -> Pool {
+    Pool::new(1).unwrap()
+}
+
 fn load(tiny: &Tiny) -> Result<ModelCard, LoadError> {
-    Model::load(&tiny.encode(), None, 16).map(|model| model.card)
+    Model::load(&tiny.encode(), None, &mut pool()).map(|model| model.card)
 }
 
 fn text(text: &str) -> Option<Value> {
@@ -27,8 +33,8 @@ fn refuses_another_architecture() {
 
 #[test]
 fn refuses_an_unknown_pre_tokenizer_by_name() {
-    let refused = load(&Tiny::new().set("tokenizer.ggml.pre", text("qwen2")));
-    assert_eq!(refused, Err(LoadError::PreTokenizer { found: "qwen2".to_owned() }));
+    let refused = load(&Tiny::new().set("tokenizer.ggml.pre", text("deepseek-llm")));
+    assert_eq!(refused, Err(LoadError::PreTokenizer { found: "deepseek-llm".to_owned() }));
 }
 
 #[test]
@@ -93,7 +99,7 @@ fn refuses_a_merge_of_unknown_tokens() {
 fn refuses_a_file_that_is_cut_off_anywhere() {
     let file = Tiny::new().encode();
     for length in [0, 3, 20, 1000, file.len() / 2, file.len() - 1] {
-        let refused = Model::load(&file[..length], None, 16).err();
+        let refused = Model::load(&file[..length], None, &mut pool()).err();
         assert!(matches!(refused, Some(LoadError::Container { .. })), "{length}: {refused:?}");
     }
 }
@@ -101,8 +107,9 @@ fn refuses_a_file_that_is_cut_off_anywhere() {
 #[test]
 fn the_context_may_be_shortened_and_not_stretched() {
     let file = Tiny::new().encode();
-    let asked =
-        |context| Model::load(&file, Some(context), 16).map(|model| model.card.context_length);
+    let asked = |context| {
+        Model::load(&file, Some(context), &mut pool()).map(|model| model.card.context_length)
+    };
     assert_eq!(asked(CONTEXT), Ok(CONTEXT));
     let error = LoadError::Setting {
         setting: "context",
@@ -120,19 +127,26 @@ fn the_tokenizer_digest_covers_the_vocabulary() {
     assert_ne!(digest(&Tiny::new()), digest(&changed));
 }
 
+/// Logits behind the last of some tokens that are read in pieces.
+fn logits(model: &Model, tokens: &[u32], chunk: usize, threads: usize) -> Vec<f32> {
+    let mut arena = model.llama.arena(8).unwrap();
+    let workspace = Workspace::new(Pool::new(threads).unwrap());
+    // Pages in any order: a table is all that says where a sequence lies.
+    let pages = [5, 2, 7, 0];
+    let mut logits = Vec::new();
+    for (index, tokens) in tokens.chunks(chunk).enumerate() {
+        let piece = Piece { tokens, position: index * chunk, pages: &pages, wants_logits: true };
+        logits = model.llama.compute(&[piece], &mut arena, &workspace).unwrap();
+    }
+    logits
+}
+
 #[test]
-fn a_prompt_read_in_pieces_gives_the_logits_of_one_read_at_once() {
-    let model = Model::load(&Tiny::new().encode(), None, 16).unwrap();
+fn a_prompt_read_in_pieces_or_by_many_threads_gives_the_logits_of_one_read_at_once_to_the_bit() {
+    let model = Model::load(&Tiny::new().encode(), None, &mut pool()).unwrap();
     let tokens: Vec<u32> = (0..40).map(|index| index * 7 % 256).collect();
-    let logits = |chunk| {
-        let mut cache = model.llama.cache(tokens.len()).unwrap();
-        let hidden = tokens.chunks(chunk).map(|piece| model.llama.read(piece, &mut cache).unwrap());
-        model.llama.logits(&hidden.last().unwrap()).unwrap()
-    };
-    let whole = logits(40);
-    for chunk in [1, 7, 16] {
-        let pieces = logits(chunk);
-        let apart = whole.iter().zip(&pieces).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(apart < 1e-4, "chunks of {chunk}: {apart} apart");
+    let whole = logits(&model, &tokens, 40, 1);
+    for (chunk, threads) in [(1, 1), (7, 1), (16, 1), (40, 3), (7, 5)] {
+        assert_eq!(logits(&model, &tokens, chunk, threads), whole, "chunks of {chunk}");
     }
 }

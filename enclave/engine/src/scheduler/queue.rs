@@ -2,9 +2,11 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use super::Job;
 use crate::error::EngineError;
+use crate::private::CacheSalt;
 
 /// Jobs that wait.
 pub(super) struct Queue {
@@ -33,7 +35,8 @@ impl Queue {
         if state.jobs.len() >= self.capacity {
             state.jobs.retain(|job| !job.sink.is_cancelled());
         }
-        if state.jobs.len() >= self.capacity {
+        let waiting = state.jobs.iter().filter(|other| other.salt == job.salt).count();
+        if state.jobs.len() >= self.capacity || waiting >= self.share() {
             return Err(EngineError::Overloaded { capacity: self.capacity });
         }
         state.jobs.push_back(job);
@@ -42,18 +45,36 @@ impl Queue {
         Ok(())
     }
 
-    /// The next job, if one waits.
-    pub(super) fn next(&self) -> Option<Job> {
-        self.lock().jobs.pop_front()
+    /// Jobs that wait.
+    pub(super) fn len(&self) -> usize {
+        self.lock().jobs.len()
     }
 
-    /// The next job, however long it takes to come. `None` once the queue is closed.
-    pub(super) fn wait(&self) -> Option<Job> {
+    /// Places that one client can fill: the last quarter is for others.
+    const fn share(&self) -> usize {
+        self.capacity.div_ceil(4) * 3
+    }
+
+    /// The next job, if one waits: of the client with the fewest in progress, and of those the one that came first.
+    pub(super) fn next(&self, in_progress: impl Fn(Option<&CacheSalt>) -> usize) -> Option<Job> {
+        let mut state = self.lock();
+        let turns = state.jobs.iter().enumerate();
+        let turns = turns.map(|(place, job)| (in_progress(job.salt.as_ref()), place));
+        let (_, place) = turns.min()?;
+        state.jobs.remove(place)
+    }
+
+    /// Waits for a job, for the end, or for a moment.
+    pub(super) fn wait(&self, until: Option<Instant>) {
         let state = self.lock();
         let waiting = |state: &mut State| state.jobs.is_empty() && !state.closed;
-        let mut state =
-            self.changed.wait_while(state, waiting).unwrap_or_else(PoisonError::into_inner);
-        state.jobs.pop_front()
+        match until {
+            None => drop(self.changed.wait_while(state, waiting)),
+            Some(until) => {
+                let left = until.saturating_duration_since(Instant::now());
+                drop(self.changed.wait_timeout_while(state, left, waiting));
+            }
+        }
     }
 
     /// Takes no more jobs and fails those that wait.
@@ -81,7 +102,6 @@ mod tests {
     use std::ops::ControlFlow;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Instant;
 
     use super::*;
     use crate::engine::{Event, Sampling, Sink};
@@ -99,7 +119,12 @@ mod tests {
     }
 
     fn job(gone: &Arc<AtomicBool>) -> Job {
+        job_of(None, gone)
+    }
+
+    fn job_of(client: Option<u8>, gone: &Arc<AtomicBool>) -> Job {
         Job {
+            salt: client.map(|client| CacheSalt::new([client; 32])),
             prompt: vec![1].into(),
             max_tokens: 1,
             sampling: Sampling::greedy(),
@@ -119,7 +144,11 @@ mod tests {
         assert_eq!(queue.push(job(&here)), Err(EngineError::Overloaded { capacity: 2 }));
         gone.store(true, Ordering::Release);
         assert_eq!(queue.push(job(&here)), Ok(()));
-        assert!(queue.next().is_some() && queue.next().is_some() && queue.next().is_none());
+        assert!(
+            queue.next(|_| 0).is_some()
+                && queue.next(|_| 0).is_some()
+                && queue.next(|_| 0).is_none()
+        );
     }
 
     #[test]
@@ -128,6 +157,30 @@ mod tests {
         assert_eq!(queue.push(job(&here)), Ok(()));
         queue.close();
         assert_eq!(queue.push(job(&here)), Err(EngineError::Stopped));
-        assert!(queue.wait().is_none() && queue.is_closed());
+        queue.wait(None);
+        assert!(queue.next(|_| 0).is_none() && queue.is_closed());
+    }
+
+    #[test]
+    fn who_has_least_in_progress_is_next_and_then_who_came_first() {
+        let (queue, here) = (Queue::new(8), Arc::default());
+        for client in [1, 1, 2, 3] {
+            assert_eq!(queue.push(job_of(Some(client), &here)), Ok(()));
+        }
+        let salt = |client| Some(CacheSalt::new([client; 32]));
+        let next = || queue.next(|client| usize::from(client == salt(1).as_ref()));
+        let order: Vec<_> = std::iter::from_fn(next).map(|job| job.salt).collect();
+        assert_eq!(order, [salt(2), salt(3), salt(1), salt(1)]);
+    }
+
+    #[test]
+    fn one_client_cannot_fill_the_queue() {
+        let (queue, here) = (Queue::new(4), Arc::default());
+        for _ in 0..3 {
+            assert_eq!(queue.push(job_of(Some(1), &here)), Ok(()));
+        }
+        let full = Err(EngineError::Overloaded { capacity: 4 });
+        assert_eq!(queue.push(job_of(Some(1), &here)), full);
+        assert_eq!(queue.push(job_of(Some(2), &here)), Ok(()));
     }
 }

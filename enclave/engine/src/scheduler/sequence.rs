@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use candle_core::Tensor;
 use zeroize::Zeroizing;
 
 use crate::detokenizer::Detokenizer;
@@ -11,9 +10,9 @@ use crate::engine::{
     Alternative, Event, FinishReason, Finished, Sampling, Sink, Timing, Token, Usage,
 };
 use crate::error::EngineError;
-use crate::llama::Cache;
+use crate::kv::{Names, Room, Table, pages_of};
 use crate::model::Model;
-use crate::private::PrivateText;
+use crate::private::{CacheSalt, PrivateText};
 use crate::sampling::{Sampler, greatest, log_sum_exp};
 use crate::stop::{StopWatch, Watched};
 
@@ -24,6 +23,7 @@ pub(crate) struct Job {
     pub(crate) sampling: Sampling,
     pub(crate) stop: Vec<PrivateText>,
     pub(crate) top_logprobs: usize,
+    pub(crate) salt: Option<CacheSalt>,
     pub(crate) ignore_end: bool,
     pub(crate) sink: Box<dyn Sink>,
     pub(crate) submitted: Instant,
@@ -40,15 +40,19 @@ impl Job {
 
 /// A job with its place in the engine.
 pub(super) struct Sequence {
-    prompt: Zeroizing<Vec<u32>>,
-    /// Tokens of the prompt that were read.
-    read: usize,
-    last: u32,
-    completion: usize,
+    /// Prompt and answer, in room that was reserved at the start.
+    tokens: Zeroizing<Vec<u32>>,
+    /// How many of them are the prompt.
+    prompt: usize,
+    /// How many of them have keys and values in the table.
+    computed: usize,
+    /// How many of the prompt were found and not computed.
+    cached: usize,
+    table: Table,
     max_tokens: usize,
     top_logprobs: usize,
+    salt: Option<CacheSalt>,
     ignore_end: bool,
-    cache: Cache,
     sampler: Sampler,
     detokenizer: Detokenizer,
     watch: StopWatch,
@@ -59,32 +63,30 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// Takes a job out of the queue; `None` if it was cancelled or failed meanwhile.
-    pub(super) fn start(model: &Model, mut job: Job) -> Option<Self> {
+    /// Takes a job out of the queue; `None` if it was cancelled meanwhile.
+    pub(super) fn start(mut job: Job) -> Option<Self> {
         if job.sink.is_cancelled() {
             return None;
         }
-        let cache = match model.llama.cache(job.prompt.len().saturating_add(job.max_tokens)) {
-            Ok(cache) => cache,
-            Err(error) => {
-                job.fail(compute(&error));
-                return None;
-            }
-        };
         let queue = job.submitted.elapsed();
         let started = Event::Started { prompt_tokens: job.prompt.len(), queue };
         if job.sink.event(started).is_break() {
             return None;
         }
+        let prompt = job.prompt.len();
+        // It never moves while it grows: a copy that is left behind would not be wiped.
+        let mut tokens = Zeroizing::new(Vec::with_capacity(prompt.saturating_add(job.max_tokens)));
+        tokens.extend_from_slice(&job.prompt);
         Some(Self {
-            prompt: job.prompt,
-            read: 0,
-            last: 0,
-            completion: 0,
+            tokens,
+            prompt,
+            computed: 0,
+            cached: 0,
+            table: Table::default(),
             max_tokens: job.max_tokens,
             top_logprobs: job.top_logprobs,
+            salt: job.salt,
             ignore_end: job.ignore_end,
-            cache,
             sampler: Sampler::new(job.sampling),
             detokenizer: Detokenizer::default(),
             watch: StopWatch::new(job.stop),
@@ -95,65 +97,77 @@ impl Sequence {
         })
     }
 
-    /// Ends the answer here.
-    pub(super) fn fail(mut self, error: EngineError) {
-        let _ = self.sink.event(Event::Failed(error));
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.sink.is_cancelled()
     }
 
-    /// Reads a piece of the prompt or generates one token. `Break` when the request is over.
-    pub(super) fn step(&mut self, model: &Model, chunk: usize) -> ControlFlow<()> {
-        if self.sink.is_cancelled() {
-            return ControlFlow::Break(());
+    /// Whose it is.
+    pub(super) const fn salt(&self) -> Option<&CacheSalt> {
+        self.salt.as_ref()
+    }
+
+    /// Tokens that are to be computed before the next one can be chosen: one, once the prompt was read.
+    pub(super) fn unread(&self) -> usize {
+        self.tokens.len() - self.computed
+    }
+
+    /// Takes pages for the next `count` of them. False where there are none.
+    #[must_use]
+    pub(super) fn make_room(&mut self, room: &mut Room, count: usize) -> bool {
+        room.grow(&mut self.table, self.computed + count)
+    }
+
+    /// The next `count` tokens to compute, the place of the first, and the pages they go to.
+    pub(super) fn piece(&self, count: usize) -> (&[u32], usize, &Table) {
+        let tokens = self.tokens.get(self.computed..self.computed + count);
+        (tokens.unwrap_or_default(), self.computed, &self.table)
+    }
+
+    /// `count` tokens were computed. True where all are: the logits behind the last one choose the next.
+    #[must_use]
+    pub(super) fn computed(&mut self, room: &mut Room, count: usize) -> bool {
+        self.computed += count;
+        room.name(&mut self.table, self.tokens.get(..self.computed).unwrap_or_default());
+        self.unread() == 0
+    }
+
+    /// Gives up its pages for another one. What it said is not lost: it is read again, as if it were the prompt, and gives
+    /// the same logits.
+    pub(super) fn yield_room(&mut self, room: &mut Room) {
+        room.give_back(std::mem::take(&mut self.table));
+        self.computed = 0;
+    }
+
+    /// Begins with what was computed before, by itself or by another one of the same client.
+    pub(super) fn resume(&mut self, room: &mut Room) {
+        let names = self.salt.as_ref().map(Names::new);
+        (self.table, self.computed) = room.begin(names, &self.tokens);
+        if self.completion() == 0 {
+            self.cached = self.computed;
         }
-        let logits = match self.compute(model, chunk) {
-            Ok(Some(logits)) => logits,
-            Ok(None) => return ControlFlow::Continue(()),
-            Err(error) => return self.end(Event::Failed(error)),
-        };
-        self.generate(model, logits)
     }
 
-    /// The next logits, or `None` while there is more of the prompt to read.
-    fn compute(
-        &mut self,
-        model: &Model,
-        chunk: usize,
-    ) -> Result<Option<Zeroizing<Vec<f32>>>, EngineError> {
-        let hidden = self.forward(model, chunk).map_err(|error| compute(&error))?;
-        if self.read < self.prompt.len() {
-            return Ok(None);
-        }
-        let logits = model.llama.logits(&hidden).map_err(|error| compute(&error))?;
-        Ok(Some(Zeroizing::new(logits)))
+    /// Pages that all its tokens need.
+    pub(super) fn pages(&self) -> usize {
+        pages_of(self.tokens.len())
     }
 
-    fn forward(&mut self, model: &Model, chunk: usize) -> candle_core::Result<Tensor> {
-        let unread = self.prompt.get(self.read..).unwrap_or_default();
-        if unread.is_empty() {
-            return model.llama.read(&[self.last], &mut self.cache);
-        }
-        let piece = unread.get(..chunk).unwrap_or(unread);
-        self.read += piece.len();
-        model.llama.read(piece, &mut self.cache)
-    }
-
-    fn generate(&mut self, model: &Model, mut logits: Zeroizing<Vec<f32>>) -> ControlFlow<()> {
-        let total = log_sum_exp(&logits);
+    /// Chooses the next token.
+    pub(super) fn choose(&mut self, model: &Model, logits: &mut [f32]) -> ControlFlow<()> {
+        let total = log_sum_exp(logits);
         if !total.is_finite() {
             let reason = "the logits are not finite".to_owned();
             return self.end(Event::Failed(EngineError::Compute { reason }));
         }
-        let top = self.alternatives(model, &logits, total);
-        let raw = logits.clone();
-        let id = self.sampler.choose(&mut logits);
-        let logprob = raw.get(id as usize).map_or(f32::NEG_INFINITY, |logit| logit - total);
-        self.last = id;
-        self.completion += 1;
-        if self.completion == 1 {
+        let top = self.alternatives(model, logits, total);
+        let (id, logit) = self.sampler.choose(logits);
+        self.tokens.push(id);
+        let completion = self.completion();
+        if completion == 1 {
             self.first_token = self.submitted.elapsed();
         }
         let (text, reason) = self.text(model, id);
-        self.sink.event(Event::Token(Token { id, text, logprob, top }))?;
+        self.sink.event(Event::Token(Token { id, text, logprob: logit - total, top }))?;
         match reason {
             None => ControlFlow::Continue(()),
             Some(reason) => {
@@ -161,6 +175,23 @@ impl Sequence {
                 self.end(Event::Finished(finished))
             }
         }
+    }
+
+    /// Ends it with an error, unless nobody listens.
+    pub(super) fn fail(mut self, error: EngineError, room: &mut Room) {
+        if !self.sink.is_cancelled() {
+            let _ = self.sink.event(Event::Failed(error));
+        }
+        self.leave(room);
+    }
+
+    /// Gives back its pages.
+    pub(super) fn leave(self, room: &mut Room) {
+        room.give_back(self.table);
+    }
+
+    fn completion(&self) -> usize {
+        self.tokens.len() - self.prompt
     }
 
     /// What became certain with token `id`, and why it is the last one, if it is.
@@ -172,7 +203,7 @@ impl Sequence {
         let piece = self.detokenizer.push(vocabulary.bytes(id));
         match self.watch.push(piece.expose()) {
             Watched::Stop(text, index) => (text, Some(FinishReason::StopString(index))),
-            Watched::Release(text) if self.completion == self.max_tokens => {
+            Watched::Release(text) if self.completion() == self.max_tokens => {
                 self.rest(text, FinishReason::Length)
             }
             Watched::Release(text) => (text, None),
@@ -204,7 +235,8 @@ impl Sequence {
     }
 
     fn finished(&self, reason: FinishReason) -> Finished {
-        let usage = Usage { prompt: self.prompt.len(), completion: self.completion, cached: 0 };
+        let usage =
+            Usage { prompt: self.prompt, completion: self.completion(), cached: self.cached };
         let total = self.submitted.elapsed();
         let timing = Timing { queue: self.queue, first_token: self.first_token, total };
         Finished { reason, usage, timing }
@@ -214,8 +246,4 @@ impl Sequence {
         let _ = self.sink.event(event);
         ControlFlow::Break(())
     }
-}
-
-fn compute(error: &candle_core::Error) -> EngineError {
-    EngineError::Compute { reason: error.to_string() }
 }

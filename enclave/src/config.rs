@@ -227,6 +227,14 @@ fn engine(raw: &RawConfig) -> Result<sealroom_engine::Settings, ConfigError> {
         context,
         threads: count("engine.threads", raw.threads, default.threads, 1024)?,
         sequences: count("engine.sequences", raw.sequences, default.sequences, 1024)?,
+        cache_bytes: count("engine.cache_mib", raw.cache_mib, default.cache_bytes >> 20, 1 << 24)?
+            << 20,
+        prefix_seconds: within(
+            "engine.prefix_s",
+            raw.prefix_s.unwrap_or(default.prefix_seconds),
+            0,
+            3600,
+        )?,
         queue: count("engine.queue", raw.queue, default.queue, 1 << 16)?,
         prompt_chunk: count("engine.prompt_chunk", raw.prompt_chunk, default.prompt_chunk, 4096)?,
     })
@@ -253,6 +261,7 @@ fn settings(
 ) -> Configuration {
     let text = |value: &dyn ToString| value.to_string();
     let pairs = [
+        ("engine.cache_mib", text(&(engine.cache_bytes >> 20))),
         (
             "engine.context",
             engine.context.map_or_else(|| "model".to_owned(), |tokens| text(&tokens)),
@@ -261,6 +270,7 @@ fn settings(
             "engine.device",
             if raw.engine.device == ComputeDevice::Cuda { "cuda" } else { "cpu" }.to_owned(),
         ),
+        ("engine.prefix_s", text(&engine.prefix_seconds)),
         ("engine.prompt_chunk", text(&engine.prompt_chunk)),
         ("engine.queue", text(&engine.queue)),
         ("engine.sequences", text(&engine.sequences)),

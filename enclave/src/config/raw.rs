@@ -80,6 +80,10 @@ pub struct Engine {
     pub threads: Option<u64>,
     /// Answers in progress at the same time.
     pub sequences: Option<u64>,
+    /// MiB for keys and values; at least what one answer that fills the context needs is taken.
+    pub cache_mib: Option<u64>,
+    /// How long a client's prefix is kept after its last use, seconds; 0 keeps none.
+    pub prefix_s: Option<u64>,
     /// Requests that may wait.
     pub queue: Option<u64>,
     /// Prompt tokens read in one step.

@@ -68,8 +68,12 @@ pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
     let (path, content) = (call.inner.path.as_str(), &call.inner.content[..]);
     let model = call.state.config().model_name();
     match (call.inner.method, path) {
-        (Method::Post, "/v1/chat/completions") => requests::chat(call.state, content),
-        (Method::Post, "/v1/completions") => requests::completion(call.state, content),
+        (Method::Post, "/v1/chat/completions") => {
+            requests::chat(call.state, content).map(|work| under(call, work))
+        }
+        (Method::Post, "/v1/completions") => {
+            requests::completion(call.state, content).map(|work| under(call, work))
+        }
         (Method::Get, "/v1/models") => Ok(models(call.state, model, true)),
         (Method::Get, one) => match one.strip_prefix("/v1/models/") {
             Some(name) if name == model => Ok(models(call.state, model, false)),
@@ -78,6 +82,14 @@ pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
         },
         (Method::Post, _) => Err(ApiError::unknown_path()),
     }
+}
+
+/// The same work under the client's own salt.
+fn under(call: &Call<'_>, (mut work, parameters): (Work, Parameters)) -> (Work, Parameters) {
+    if let Work::Generate(generation) = &mut work {
+        generation.request.salt = call.inner.salt.clone();
+    }
+    (work, parameters)
 }
 
 fn models(state: &State, model: &str, list: bool) -> (Work, Parameters) {

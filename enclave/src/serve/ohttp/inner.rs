@@ -3,6 +3,7 @@
 use sealroom_attestation::endpoints::{CACHE_SALT_HEADER, PADDING_HEADER, REQUEST_ID_HEADER};
 use sealroom_attestation::seal::Plaintext;
 use sealroom_attestation::seal::bhttp::{Field, Method, Request};
+use sealroom_engine::CacheSalt;
 
 use super::decode_base64;
 use crate::serve::Padding;
@@ -17,6 +18,8 @@ pub(in crate::serve) struct Inner {
     pub(in crate::serve) path: String,
     pub(in crate::serve) content: Plaintext,
     pub(in crate::serve) request_id: [u8; 16],
+    /// What the client's earlier prompts are found under; absent, nothing of this one is used again.
+    pub(in crate::serve) salt: Option<CacheSalt>,
     /// What the client asks for; the node may be stronger.
     pub(in crate::serve) padding: Padding,
 }
@@ -42,6 +45,7 @@ impl Inner {
             path: request.path,
             content: request.content,
             request_id,
+            salt: header.salt.map(CacheSalt::new),
             padding: header.padding.unwrap_or(Padding::None),
         })
     }
@@ -70,8 +74,6 @@ impl Header {
                 .request_id
                 .replace(decode_base64(value).ok_or_else(|| malformed(name))?)
                 .is_some(),
-            // Nothing is reused between requests yet, so a salt separates nothing. It is checked, so
-            // that no client relies on one that is malformed.
             CACHE_SALT_HEADER => {
                 self.salt.replace(decode_base64(value).ok_or_else(|| malformed(name))?).is_some()
             }
@@ -135,6 +137,7 @@ mod tests {
         assert_eq!(inner.request_id, [0; 16]);
         assert_eq!(inner.padding, Padding::Constant { interval: Duration::from_millis(50) });
         assert_eq!(&inner.content[..], b"{}");
+        assert_eq!(inner.salt, Some(CacheSalt::new([0; 32])));
     }
 
     #[test]

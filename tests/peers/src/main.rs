@@ -2,11 +2,13 @@
 
 #[cfg(feature = "channel")]
 mod channel;
+#[cfg(feature = "engine")]
+mod engine;
 #[cfg(feature = "quotes")]
 mod fleet;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(any(feature = "gpu", feature = "quotes", feature = "verifier"))]
+#[cfg(any(feature = "engine", feature = "gpu", feature = "quotes", feature = "verifier"))]
 mod measure;
 #[cfg(feature = "quotes")]
 mod quotes;
@@ -30,6 +32,9 @@ enum Bench {
     /// The sealed path on an engine that answers at once, beside plain HTTP.
     #[cfg(feature = "channel")]
     Channel(channel::Arguments),
+    /// Speed, memory and accuracy of inference, beside llama.cpp on the same file.
+    #[cfg(feature = "engine")]
+    Engine(engine::Arguments),
     /// Verification of GPU evidence, beside `ring`'s own time for as many signatures.
     #[cfg(feature = "gpu")]
     Gpu(gpu::Arguments),
@@ -79,6 +84,8 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         #[cfg(feature = "channel")]
         Bench::Channel(arguments) => channel::run(&arguments),
+        #[cfg(feature = "engine")]
+        Bench::Engine(arguments) => engine::run(&arguments),
         #[cfg(feature = "gpu")]
         Bench::Gpu(arguments) => gpu::run(&arguments),
         #[cfg(feature = "quotes")]

@@ -110,7 +110,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn model_path(argument: Option<&Path>) -> anyhow::Result<PathBuf> {
+pub(crate) fn model_path(argument: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(path) = argument {
         return Ok(path.to_owned());
     }

@@ -330,7 +330,7 @@ mod tests {
     fn writes_every_default_out_and_no_path_or_address() {
         let config = Config::from_toml(LEAST).expect("the least configuration");
         let settings = &config.settings().settings;
-        assert_eq!(settings.len(), 16);
+        assert_eq!(settings.len(), 18);
         assert_eq!(settings["padding.minimum"], "bucket");
         assert_eq!(settings["evidence.lifetime_s"], "3600");
         assert_eq!(settings["model.sha256"], "any");

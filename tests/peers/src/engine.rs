@@ -4,6 +4,7 @@
 //! memory.
 
 mod accuracy;
+mod load;
 mod ours;
 mod peer;
 mod text;
@@ -36,6 +37,9 @@ pub(crate) struct Arguments {
     /// Compare only log-probabilities and answers, no speed.
     #[arg(long)]
     accuracy: bool,
+    /// Only offer ten times what it can answer, for so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    load: Option<u64>,
     /// Measure one case in this process, and print it for the one that asked.
     #[arg(long, value_enum, hide = true)]
     one: Option<Who>,
@@ -134,6 +138,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
     measure::say_load();
     let mut all_met = true;
+    if let Some(seconds) = arguments.load {
+        for row in load::rows(&path, seconds)? {
+            all_met &= row.met;
+            row.print(arguments.json)?;
+        }
+        ensure!(all_met, "a goal was missed");
+        return Ok(());
+    }
     if arguments.case.is_empty() {
         for row in accuracy::rows(&path)? {
             all_met &= row.met;

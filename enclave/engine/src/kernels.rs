@@ -30,7 +30,7 @@ mod vector;
 pub(crate) use attention::{PAGE, QUERIES, View, attend};
 pub(crate) use elementwise::{gate_silu, rms_norm};
 pub(crate) use form::Form;
-pub(crate) use logits::{greatest, weights};
+pub(crate) use logits::{greatest, log_sum_exp, weights};
 pub(crate) use matrix::Matrix;
 #[cfg(test)]
 use matrix::PackError;

@@ -133,12 +133,6 @@ fn likelier_first(a: &Candidate, b: &Candidate) -> Ordering {
     b.weight.total_cmp(&a.weight).then(a.id.cmp(&b.id))
 }
 
-/// Natural logarithm of the sum of exponentials: what turns a logit into a log-probability.
-pub(crate) fn log_sum_exp(logits: &[f32]) -> f32 {
-    let sum: f64 = kernels::weights(logits, 1.0).iter().map(|&weight| f64::from(weight)).sum();
-    kernels::greatest(logits) + sum.ln() as f32
-}
-
 /// The `count` greatest logits with their ids, best first.
 pub(crate) fn greatest(logits: &[f32], count: usize) -> Vec<(u32, f32)> {
     let mut all: Vec<_> = (0u32..).zip(logits.iter().copied()).collect();
@@ -231,7 +225,8 @@ mod tests {
     #[test]
     fn log_probabilities_sum_up_to_one() {
         let logits = [3.0, 1.0, -2.0];
-        let sum: f32 = logits.iter().map(|logit| (logit - log_sum_exp(&logits)).exp()).sum();
+        let sum: f32 =
+            logits.iter().map(|logit| (logit - kernels::log_sum_exp(&logits)).exp()).sum();
         assert!((sum - 1.0).abs() < 1e-6);
         assert_eq!(greatest(&logits, 2), [(0, 3.0), (1, 1.0)]);
     }

@@ -4,6 +4,7 @@
 //! memory.
 
 mod accuracy;
+mod families;
 mod load;
 mod ours;
 mod peer;

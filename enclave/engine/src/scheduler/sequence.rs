@@ -10,10 +10,11 @@ use crate::engine::{
     Alternative, Event, FinishReason, Finished, Sampling, Sink, Timing, Token, Usage,
 };
 use crate::error::EngineError;
+use crate::kernels::log_sum_exp;
 use crate::kv::{Names, Room, Table, pages_of};
 use crate::model::Model;
 use crate::private::{CacheSalt, PrivateText};
-use crate::sampling::{Sampler, greatest, log_sum_exp};
+use crate::sampling::{Sampler, greatest};
 use crate::stop::{StopWatch, Watched};
 
 /// A request that passed every check.

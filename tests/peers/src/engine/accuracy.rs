@@ -19,6 +19,7 @@ use sealroom_engine::{
     Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings, SpecialTokens, Token,
 };
 
+use super::families;
 use crate::Row;
 
 /// Tokens of each answer.
@@ -49,7 +50,7 @@ const PROMPTS: [&str; 20] = [
 ];
 
 /// Log-probabilities behind every token of an answer.
-type Distributions = Vec<Vec<f32>>;
+pub(super) type Distributions = Vec<Vec<f32>>;
 
 pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
@@ -80,7 +81,7 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
         agreeing += usize::from(agrees(&ids, &theirs));
     }
     let [ours, peer] = errors;
-    Ok(vec![
+    let mut rows = vec![
         row("greatest error", "nat", ours.greatest.into(), peer.greatest.into(), 1.0),
         row("root mean square error", "nat", ours.root_mean_square(), peer.root_mean_square(), 1.0),
         Row {
@@ -95,7 +96,9 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
             goal: 1.0,
             met: agreeing == PROMPTS.len(),
         },
-    ])
+    ];
+    rows.extend(families::rows(&backend)?);
+    Ok(rows)
 }
 
 fn row(metric: &'static str, unit: &'static str, ours: f64, peer: f64, goal: f64) -> Row {
@@ -105,14 +108,14 @@ fn row(metric: &'static str, unit: &'static str, ours: f64, peer: f64, goal: f64
 }
 
 #[derive(Default)]
-struct Errors {
-    greatest: f32,
+pub(super) struct Errors {
+    pub(super) greatest: f32,
     squares: f64,
     count: usize,
 }
 
 impl Errors {
-    fn add(&mut self, found: f32, exact: f32) {
+    pub(super) fn add(&mut self, found: f32, exact: f32) {
         let error = (found - exact).abs();
         self.greatest = self.greatest.max(error);
         self.squares += f64::from(error).powi(2);
@@ -149,7 +152,7 @@ fn dequantise(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn answer(engine: &LocalEngine, prompt: &str) -> Result<Vec<Token>> {
+pub(super) fn answer(engine: &LocalEngine, prompt: &str) -> Result<Vec<Token>> {
     let mut request = GenerationRequest::new(Input::Text(prompt.into()), 0);
     request.max_tokens = Some(ANSWER);
     request.sampling = Sampling::greedy();
@@ -170,20 +173,20 @@ fn answer(engine: &LocalEngine, prompt: &str) -> Result<Vec<Token>> {
     Ok(tokens)
 }
 
-struct Peer<'b> {
+pub(super) struct Peer<'b> {
     backend: &'b LlamaBackend,
     model: LlamaModel,
     cache: KvCacheType,
 }
 
 impl<'b> Peer<'b> {
-    fn load(backend: &'b LlamaBackend, path: &Path, cache: KvCacheType) -> Result<Self> {
+    pub(super) fn load(backend: &'b LlamaBackend, path: &Path, cache: KvCacheType) -> Result<Self> {
         let model = LlamaModel::load_from_file(backend, path, &LlamaModelParams::default());
         Ok(Self { backend, model: model.context("loading the model in llama.cpp")?, cache })
     }
 
     /// What it thinks of every token of an answer, each given all before it.
-    fn distributions(&self, prompt: &[u32], answer: &[u32]) -> Result<Distributions> {
+    pub(super) fn distributions(&self, prompt: &[u32], answer: &[u32]) -> Result<Distributions> {
         // One thread: its threads spin at barriers and starve where cores are shared.
         let parameters = LlamaContextParams::default()
             .with_n_ctx(NonZeroU32::new(512))

@@ -19,6 +19,9 @@ use super::{
 };
 use crate::bundle::{items, words};
 
+/// How old an entry may grow before it is asked for anew, seconds; half of its own life where that is less.
+const FRESH: u64 = 6 * 3600;
+
 /// The ending of every entry's name.
 const ENDING: &str = "endorsement";
 
@@ -35,6 +38,15 @@ pub struct Entry {
     pub statement: Statement,
     /// Body, and the signer's certificates where they came in a header.
     pub files: Vec<Vec<u8>>,
+}
+
+impl Entry {
+    /// True while it need not be asked for anew. One from the future has a date that nobody can believe.
+    pub(super) fn is_young(&self, now: UnixTime) -> bool {
+        let window = self.statement.validity;
+        let half = window.until.0.saturating_sub(window.from.0) / 2;
+        now.0.checked_sub(self.fetched_at.0).is_some_and(|age| age < FRESH.min(half))
+    }
 }
 
 /// A file of the cache, and what is in it.
@@ -226,5 +238,15 @@ mod tests {
         changed[at] ^= 1;
         fs::write(cache.path(NAME), changed).expect("written");
         assert!(matches!(cache.load(NAME), Err(DiskError::Broken { .. })));
+    }
+
+    #[test]
+    fn an_entry_from_the_future_is_not_young() {
+        let mut entry = entry();
+        entry.fetched_at = UnixTime(100);
+        entry.statement.validity = Window { from: UnixTime(0), until: UnixTime(1 << 40) };
+        for (now, young) in [(99, false), (100, true), (99 + FRESH, true), (100 + FRESH, false)] {
+            assert_eq!(entry.is_young(UnixTime(now)), young, "{now}");
+        }
     }
 }

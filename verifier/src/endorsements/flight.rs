@@ -1,0 +1,223 @@
+//! One statement, looked for on behalf of everybody who waits for it: on disk, else at the service.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use sealroom_attestation::{
+    UnixTime,
+    endorsements::{Anchors, Endorsements},
+};
+use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
+
+use super::{
+    answer::{self, Statement},
+    cache::{Cache, Entry},
+    http::{self, Ask, HttpError, Reply, Validators},
+    pause::Line,
+    place::Place,
+    ratchet::Ratchet,
+    resource::Resource,
+    services::{Request, Service, Services},
+    store::{Asked, FetchError, Origin},
+};
+
+/// The most resources that are kept in memory.
+const MOST_PLACES: usize = 8192;
+
+/// What every flight of a store shares.
+#[derive(Debug)]
+pub(super) struct Inner {
+    /// Whom to ask; `None` where nothing may be asked for.
+    pub(super) services: Option<Services>,
+    pub(super) anchors: Anchors,
+    /// Before every name: statements under simulated roots are of a world of their own.
+    pub(super) world: String,
+    pub(super) cache: Cache,
+    pub(super) ratchet: Ratchet,
+    pub(super) places: Mutex<HashMap<Resource, Arc<Place>>>,
+    pub(super) lines: Mutex<HashMap<Service, Arc<Line>>>,
+}
+
+/// One statement to be looked for.
+#[derive(Clone, Debug)]
+pub(super) struct Flight {
+    pub(super) inner: Arc<Inner>,
+    pub(super) place: Arc<Place>,
+    pub(super) resource: Resource,
+    pub(super) above: Arc<Endorsements>,
+    pub(super) now: UnixTime,
+}
+
+impl Inner {
+    pub(super) fn place(&self, resource: &Resource) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MOST_PLACES && !places.contains_key(resource) {
+            // Whoever asks about ever new chips pushes out what nobody uses now; on disk it is still there.
+            places.retain(|_, place| Arc::strong_count(place) > 1);
+        }
+        Arc::clone(places.entry(resource.clone()).or_default())
+    }
+
+    fn line(&self, service: Service) -> Arc<Line> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(lines.entry(service).or_default())
+    }
+
+    /// Moves the ratchet first: what it cannot remember is not used.
+    fn admit(&self, name: &str, statement: &Statement) -> Result<(), FetchError> {
+        let Some(edition) = &statement.edition else { return Ok(()) };
+        let track = match statement.track.as_str() {
+            "" => name.to_owned(),
+            track => format!("{name}#{track}"),
+        };
+        Ok(self.ratchet.admit(&track, edition)??)
+    }
+
+    fn keep(&self, entry: &Entry) -> Result<(), FetchError> {
+        self.admit(&entry.name, &entry.statement)?;
+        Ok(self.cache.store(entry)?)
+    }
+}
+
+impl Flight {
+    /// From disk, else from the service; whoever flew before may have brought it.
+    pub(super) async fn look(self) -> Result<Asked, FetchError> {
+        let _flight = Arc::clone(&self.place.flight).lock_owned().await;
+        if let Some(entry) = self.place.counting(self.now) {
+            return Ok(Asked { entry, origin: Origin::Kept });
+        }
+        let on_disk = self.clone();
+        if let Some(entry) = spawn_blocking(move || on_disk.on_disk()).await??
+            && (entry.is_young(self.now) || self.inner.services.is_none())
+        {
+            return Ok(Asked { entry, origin: Origin::Kept });
+        }
+        let kept = self.place.counting(self.now);
+        match (self.fly().await, kept) {
+            (Ok(entry), _) => Ok(Asked { entry, origin: Origin::Fetched }),
+            (Err(_), Some(entry)) => Ok(Asked { entry, origin: Origin::Ageing }),
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    /// From the service, although there is one that counts.
+    pub(super) async fn renew(self) -> Result<Asked, FetchError> {
+        let turn = Arc::clone(&self.place.flight).lock_owned().await;
+        self.renew_in(turn).await
+    }
+
+    /// The same for whoever holds the place's flight already.
+    pub(super) async fn renew_in(self, _turn: OwnedMutexGuard<()>) -> Result<Asked, FetchError> {
+        if let Some(entry) = self.place.counting(self.now).filter(|one| one.is_young(self.now)) {
+            return Ok(Asked { entry, origin: Origin::Kept });
+        }
+        Ok(Asked { entry: self.fly().await?, origin: Origin::Fetched })
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", self.inner.world, self.resource)
+    }
+
+    /// What is on disk, where it still is what it was: verified again, and not older than the ratchet. What cannot be read
+    /// is asked for anew, and replaced.
+    fn on_disk(&self) -> Result<Option<Arc<Entry>>, FetchError> {
+        let (inner, name) = (&self.inner, self.name());
+        let Ok(Some(entry)) = inner.cache.load(&name) else { return Ok(None) };
+        let verified =
+            answer::verify(&self.resource, &entry.files, &self.above, &inner.anchors, self.now);
+        if !verified.is_ok_and(|statement| statement == entry.statement) {
+            return Ok(None);
+        }
+        match inner.admit(&name, &entry.statement) {
+            Ok(()) => {}
+            Err(FetchError::RolledBack(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        }
+        let entry = Arc::new(entry);
+        self.place.hold(&entry);
+        Ok(Some(entry))
+    }
+
+    /// One exchange, whose failure is remembered. The caller holds the place's flight.
+    async fn fly(&self) -> Result<Arc<Entry>, FetchError> {
+        if let Some(pausing) = self.place.pausing() {
+            return Err(pausing);
+        }
+        match self.fetch().await {
+            Ok(entry) => {
+                self.place.keep(&entry);
+                Ok(entry)
+            }
+            Err(error) => {
+                if !self.is_the_askers(&error) {
+                    self.place.failed(&error);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// True where the failure says nothing about the service: the next asker may bring what this one lacks.
+    fn is_the_askers(&self, error: &FetchError) -> bool {
+        match error {
+            FetchError::Offline | FetchError::Pausing { .. } => true,
+            FetchError::Unfit(_) => match self.resource {
+                // Their root comes with the chain, which may be late.
+                Resource::AmdKey { .. } | Resource::AmdList { .. } => {
+                    self.above.snp.certificates.is_empty()
+                }
+                Resource::Standing(_) => true,
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    async fn fetch(&self) -> Result<Arc<Entry>, FetchError> {
+        let Some(services) = &self.inner.services else { return Err(FetchError::Offline) };
+        let kept = self.place.counting(self.now);
+        let unknown = Validators::default();
+        let known = kept.as_ref().map_or(&unknown, |entry| &entry.validators);
+        let request = Request::of(&self.resource);
+        let (base, path) = services.place(&request);
+        let Request { service, body, chain_header, longest, .. } = request;
+        let (path, body) = (&*path, body.as_ref());
+        let line = self.inner.line(service);
+        // Never closed: without a slot there would be nothing to wait for.
+        let _slot = line.slots.acquire().await;
+        if let Some(busy) = line.pausing() {
+            return Err(busy);
+        }
+        let asked = http::ask(&base, &Ask { path, body, known, chain_header, longest }).await;
+        let reply = asked.map_err(FetchError::from).inspect_err(|error| line.learn(error))?;
+        let (flight, base) = (self.clone(), base.to_string());
+        spawn_blocking(move || flight.take(reply, kept, base)).await?
+    }
+
+    /// Verifies what came, and keeps it.
+    fn take(
+        &self,
+        reply: Reply,
+        kept: Option<Arc<Entry>>,
+        base: String,
+    ) -> Result<Arc<Entry>, FetchError> {
+        let Self { inner, resource, above, now, .. } = self;
+        let entry = match (reply, kept) {
+            (Reply::NotFound, _) => return Err(FetchError::NotFound),
+            (Reply::NotModified, Some(kept)) => Entry { fetched_at: *now, ..(*kept).clone() },
+            (Reply::NotModified, None) => {
+                return Err(HttpError::Status { base, status: http::NOT_MODIFIED }.into());
+            }
+            (Reply::Found { body, chain, validators }, _) => {
+                let files = answer::files(resource, &body, chain.as_deref());
+                let verified = answer::verify(resource, &files, above, &inner.anchors, *now);
+                let statement = verified.map_err(|unfit| FetchError::Unfit(Box::new(unfit)))?;
+                Entry { name: self.name(), fetched_at: *now, validators, statement, files }
+            }
+        };
+        inner.keep(&entry)?;
+        Ok(Arc::new(entry))
+    }
+}

@@ -1,8 +1,11 @@
 //! Everything that evidence stands on is fetched, verified, and fetched no more.
 
-use sealroom_attestation::x509;
+use std::sync::Arc;
+
+use sealroom_attestation::{endorsements::Endorsements, x509};
 use sealroom_forge::{Fake, gpu::CertificateStatus};
 use sealroom_tests::canary::Canary;
+use sealroom_verifier::endorsements::{FetchError, Resource};
 
 use super::{
     NOW, SEED,
@@ -69,6 +72,34 @@ async fn endorsements_against_a_device_refuse_it_again_and_again() {
     let restarted = store(folder.path(), None, &machine);
     let kept = gathered(&restarted, &machine, later).await;
     assert_eq!(machine.proven(&kept, later), Err("gpu.ocsp.revoked"), "from disk");
+}
+
+/// A session's patience may end between a chain and what stands below it.
+#[tokio::test]
+async fn endorsements_below_a_chain_are_verified_under_what_is_held_when_they_land() {
+    let vendors = vendors();
+    let [amd, intel, _] = machines(&vendors);
+    let nothing = Arc::new(Endorsements::default());
+    let (folder, needs) = (folder(), amd.needs());
+    let online = store(folder.path(), Some(services(&vendors)), &amd);
+    let early = online.get(&needs.rest[0], &nothing, NOW).await;
+    assert!(matches!(early, Err(FetchError::Unfit(_))), "{early:?}");
+    for store in [&online, &store(folder.path(), None, &amd)] {
+        for resource in needs.above.iter().chain(&needs.rest) {
+            let found = store.get(resource, &nothing, NOW).await;
+            assert!(found.is_ok(), "{resource}: {found:?}");
+        }
+    }
+    let online = store(folder.path(), Some(services(&vendors)), &intel);
+    let (above, list) = (&intel.needs().above[0], Resource::IntelRootList);
+    let early = online.get(&list, &nothing, NOW).await;
+    assert!(matches!(early, Err(FetchError::Unfit(_))), "{early:?}");
+    let mut chain = Endorsements::default();
+    for file in &online.get(above, &nothing, NOW).await.expect("a list").entry.files {
+        chain.add_file(file).expect("read before");
+    }
+    let late = online.get(&list, &Arc::new(chain), NOW).await;
+    assert!(late.is_ok(), "nobody pauses for what the asker lacked: {late:?}");
 }
 
 /// Addresses in certificates are an attacker's to choose.

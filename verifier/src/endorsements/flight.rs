@@ -60,6 +60,13 @@ impl Inner {
         Arc::clone(places.entry(resource.clone()).or_default())
     }
 
+    /// The files of an entry that is held in memory and counts.
+    fn held(&self, resource: &Resource, now: UnixTime) -> Vec<Vec<u8>> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = places.get(resource).and_then(|place| place.counting(now));
+        entry.map_or(Vec::new(), |entry| entry.files.clone())
+    }
+
     fn line(&self, service: Service) -> Arc<Line> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(lines.entry(service).or_default())
@@ -120,13 +127,26 @@ impl Flight {
         format!("{}{}", self.inner.world, self.resource)
     }
 
+    /// What stands above, with the chain that is held by now: whoever asked may not have waited for it.
+    fn above(&self) -> Endorsements {
+        let mut above = (*self.above).clone();
+        for chain in self.resource.chains() {
+            for file in self.inner.held(&chain, self.now) {
+                // Each was read before, when it was verified.
+                let added = above.add_file(&file);
+                debug_assert_eq!(added, Ok(()));
+            }
+        }
+        above
+    }
+
     /// What is on disk, where it still is what it was: verified again, and not older than the ratchet. What cannot be read
     /// is asked for anew, and replaced.
     fn on_disk(&self) -> Result<Option<Arc<Entry>>, FetchError> {
         let (inner, name) = (&self.inner, self.name());
         let Ok(Some(entry)) = inner.cache.load(&name) else { return Ok(None) };
         let verified =
-            answer::verify(&self.resource, &entry.files, &self.above, &inner.anchors, self.now);
+            answer::verify(&self.resource, &entry.files, &self.above(), &inner.anchors, self.now);
         if !verified.is_ok_and(|statement| statement == entry.statement) {
             return Ok(None);
         }
@@ -166,8 +186,9 @@ impl Flight {
             FetchError::Unfit(_) => match self.resource {
                 // Their root comes with the chain, which may be late.
                 Resource::AmdKey { .. } | Resource::AmdList { .. } => {
-                    self.above.snp.certificates.is_empty()
+                    self.above().snp.certificates.is_empty()
                 }
+                Resource::IntelRootList => self.above.tdx.certificates.is_empty(),
                 Resource::Standing(_) => true,
                 _ => false,
             },
@@ -203,7 +224,7 @@ impl Flight {
         kept: Option<Arc<Entry>>,
         base: String,
     ) -> Result<Arc<Entry>, FetchError> {
-        let Self { inner, resource, above, now, .. } = self;
+        let Self { inner, resource, now, .. } = self;
         let entry = match (reply, kept) {
             (Reply::NotFound, _) => return Err(FetchError::NotFound),
             (Reply::NotModified, Some(kept)) => Entry { fetched_at: *now, ..(*kept).clone() },
@@ -212,7 +233,8 @@ impl Flight {
             }
             (Reply::Found { body, chain, validators }, _) => {
                 let files = answer::files(resource, &body, chain.as_deref());
-                let verified = answer::verify(resource, &files, above, &inner.anchors, *now);
+                let verified =
+                    answer::verify(resource, &files, &self.above(), &inner.anchors, *now);
                 let statement = verified.map_err(|unfit| FetchError::Unfit(Box::new(unfit)))?;
                 Entry { name: self.name(), fetched_at: *now, validators, statement, files }
             }

@@ -70,6 +70,28 @@ pub enum Resource {
     Standing(Standing),
 }
 
+impl Resource {
+    /// The chains above it that do not come along with it.
+    pub(super) fn chains(&self) -> Vec<Self> {
+        let chain =
+            |generation: &Generation, kind| Self::AmdChain { generation: *generation, kind };
+        match self {
+            Self::AmdKey { generation, .. } => vec![chain(generation, VekKind::Vcek)],
+            // The root is above both.
+            Self::AmdList { generation } => {
+                [VekKind::Vcek, VekKind::Vlek].map(|kind| chain(generation, kind)).to_vec()
+            }
+            Self::AmdChain { .. }
+            | Self::IntelRootList
+            | Self::IntelList { .. }
+            | Self::TcbInfo { .. }
+            | Self::QeIdentity { .. }
+            | Self::Rim { .. }
+            | Self::Standing(_) => Vec::new(),
+        }
+    }
+}
+
 /// A certificate whose standing is asked for, and the one above it.
 #[derive(Clone, Debug)]
 pub struct Standing {

@@ -1,6 +1,7 @@
 //! Endorsements on their way from the vendors: fetched, kept, never rolled back, never believed for where they came from.
 
 mod command;
+mod conditions;
 mod crowd;
 mod desk;
 mod faults;

@@ -15,15 +15,17 @@ mod ratchet;
 mod resource;
 mod services;
 mod store;
+mod validators;
 
 pub use answer::{Edition, Statement, Unfit, verify};
 pub use base::{Base, BaseError};
 pub use cache::{Cache, Entry, Listed};
 pub use disk::DiskError;
 pub use gather::{Gathered, Problem, Tell, gather};
-pub use http::{HttpError, Probe, Validators, notify, probe};
+pub use http::{HttpError, Probe, notify, probe};
 pub use needs::{Needs, needs};
 pub use ratchet::{Ratchet, RolledBack};
 pub use resource::{Resource, RimId, Standing, Update};
 pub use services::{Request, Service, Services};
 pub use store::{Asked, FetchError, Origin, Store};
+pub use validators::Validators;

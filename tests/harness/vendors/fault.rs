@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::http::Call;
+
 /// A way to answer badly. Everything that is not named stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -16,6 +18,8 @@ pub enum Fault {
     Dropped,
     /// An error of this status, as 500.
     Status(u16),
+    /// An error of this status for whoever asks under a condition, as 431; the right answer for everybody else.
+    Unconditional(u16),
     /// 429 with `Retry-After`, in seconds.
     TooManyRequests(u32),
     /// `Content-Length` is that of the right answer; half of it comes.
@@ -82,6 +86,7 @@ impl Fault {
             | Self::Dropped
             | Self::Status(_)
             | Self::TooManyRequests(_)
+            | Self::Unconditional(_)
             | Self::Truncated
             | Self::Redirect(..)
             | Self::Endless
@@ -95,6 +100,13 @@ impl Fault {
 }
 
 impl Fault {
+    /// True where this request is answered badly.
+    pub(super) fn concerns(&self, call: &Call) -> bool {
+        let conditions = ["if-none-match", "if-modified-since"];
+        let conditional = || conditions.iter().any(|name| call.header(name).is_some());
+        !matches!(self, Self::Unconditional(_)) || conditional()
+    }
+
     /// True where a client that has the document already is told so; other faults need a body to be wrong.
     pub(super) const fn keeps_conditions(&self) -> bool {
         matches!(

@@ -175,7 +175,8 @@ impl Desk {
     fn answer(&self, call: &Call) -> (Option<Fault>, Answer) {
         let (fault, max_age) = {
             let behaviour = self.behaviour();
-            (behaviour.fault(&call.target), behaviour.max_age)
+            let fault = behaviour.fault(&call.target).filter(|fault| fault.concerns(call));
+            (fault, behaviour.max_age)
         };
         let variant = fault.as_ref().map_or(Variant::Genuine, Fault::variant);
         let (found, edition) = {

@@ -21,7 +21,9 @@ type Open = bool;
 pub(super) fn rewrite(fault: Option<&Fault>, answer: Answer) -> Answer {
     let Some(fault) = fault else { return answer };
     match fault {
-        Fault::Status(status) => Answer::text(*status, "the service has failed"),
+        Fault::Status(status) | Fault::Unconditional(status) => {
+            Answer::text(*status, "the service has failed")
+        }
         Fault::TooManyRequests(seconds) => {
             Answer::text(429, "too many requests").header("Retry-After", seconds)
         }
@@ -82,6 +84,7 @@ pub(super) async fn write(
         Some(Fault::Slow(pause)) => sleep(*pause).await,
         Some(
             Fault::Status(_)
+            | Fault::Unconditional(_)
             | Fault::TooManyRequests(_)
             | Fault::Stale
             | Fault::RolledBack

@@ -40,7 +40,7 @@ fn writer() {
             Statement { edition: Some(edition.clone()), track: String::new(), validity };
         let files = vec![vec![7; 200_000]];
         let validators = Validators::default();
-        let entry = Entry { name, fetched_at: NOW, validators, statement, files };
+        let entry = Entry { name, fetched_at: NOW, whole_at: NOW, validators, statement, files };
         ratchet.admit(&entry.name, &edition).expect("a disk").expect("newer");
         cache.store(&entry).expect("a disk");
     }

@@ -15,12 +15,15 @@ use sealroom_attestation::{
 use super::{
     answer::{Edition, Statement},
     disk::{self, DiskError},
-    http::Validators,
+    validators::Validators,
 };
 use crate::bundle::{items, words};
 
 /// How old an entry may grow before it is asked for anew, seconds; half of its own life where that is less.
 const FRESH: u64 = 6 * 3600;
+
+/// How long word that there is nothing newer stands for the statement itself, seconds.
+const WHOLE: u64 = 24 * 3600;
 
 /// The ending of every entry's name.
 const ENDING: &str = "endorsement";
@@ -32,6 +35,8 @@ pub struct Entry {
     pub name: String,
     /// When it was fetched, or last found to be the newest.
     pub fetched_at: UnixTime,
+    /// When the whole of it last came, and not only word that there is nothing newer.
+    pub whole_at: UnixTime,
     /// How the service names this edition.
     pub validators: Validators,
     /// What it was when it was verified.
@@ -41,6 +46,14 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What this service may be asked under: only its own names, and not for longer than a day. Whoever once sent an old
+    /// statement under the name of the newest would freeze it else.
+    pub(super) fn conditions(&self, base: &str, now: UnixTime) -> Validators {
+        let lately = now.0.checked_sub(self.whole_at.0).is_some_and(|age| age < WHOLE);
+        let conditions = Some(&self.validators).filter(|one| lately && one.base == base);
+        conditions.cloned().unwrap_or_default()
+    }
+
     /// True while it need not be asked for anew. One from the future has a date that nobody can believe.
     pub(super) fn is_young(&self, now: UnixTime) -> bool {
         let window = self.statement.validity;
@@ -138,10 +151,10 @@ impl Item for Entry {
     const LIMIT: usize = 8 * 1024 * 1024;
 
     fn write(&self, out: &mut Writer) {
-        let Self { name, fetched_at, validators, statement, files } = self;
-        let Validators { etag, modified } = validators;
+        let Self { name, fetched_at, whole_at, validators, statement, files } = self;
+        let Validators { base, etag, modified } = validators;
         let Statement { edition, track, validity } = statement;
-        out.map(11).number(1).number(1).number(2).bytes(name.as_bytes());
+        out.map(13).number(1).number(1).number(2).bytes(name.as_bytes());
         out.number(3).number(fetched_at.0);
         out.number(4).optional_bytes(etag.as_deref().map(str::as_bytes));
         out.number(5).optional_bytes(modified.as_deref().map(str::as_bytes));
@@ -153,10 +166,11 @@ impl Item for Entry {
             out.bytes(file);
         }
         out.number(10).bytes(track.as_bytes()).number(11).bytes(&digest(files));
+        out.number(12).bytes(base.as_bytes()).number(13).number(whole_at.0);
     }
 
     fn read(from: &mut Source<'_>) -> Result<Self, CborError> {
-        from.map_of(11)?;
+        from.map_of(13)?;
         from.version()?;
         from.key(2)?;
         let name = words(from)?;
@@ -184,9 +198,13 @@ impl Item for Entry {
         if from.bytes()? != digest(&files) {
             return Err(from.malformed("the digest of its files"));
         }
+        from.key(12)?;
+        let base = words(from)?;
+        from.key(13)?;
+        let whole_at = UnixTime(from.number()?);
         let statement = Statement { edition, track, validity };
-        let validators = Validators { etag, modified };
-        Ok(Self { name, fetched_at, validators, statement, files })
+        let validators = Validators { base, etag, modified };
+        Ok(Self { name, fetched_at, whole_at, validators, statement, files })
     }
 }
 
@@ -199,10 +217,12 @@ mod tests {
     fn entry() -> Entry {
         let edition = Some(Edition { number: vec![7], issued: UnixTime(1) });
         let validity = Window { from: UnixTime(1), until: UnixTime(9) };
-        let validators = Validators { etag: Some("\"a\"".to_owned()), modified: None };
+        let (base, etag) = ("https://a".to_owned(), Some("\"a\"".to_owned()));
+        let validators = Validators { base, etag, modified: None };
         Entry {
             name: NAME.to_owned(),
             fetched_at: UnixTime(5),
+            whole_at: UnixTime(4),
             validators,
             statement: Statement { edition, track: "tag".to_owned(), validity },
             files: vec![b"one".to_vec(), Vec::new()],
@@ -238,6 +258,16 @@ mod tests {
         changed[at] ^= 1;
         fs::write(cache.path(NAME), changed).expect("written");
         assert!(matches!(cache.load(NAME), Err(DiskError::Broken { .. })));
+    }
+
+    #[test]
+    fn a_service_is_asked_under_its_own_names_alone_and_for_a_day() {
+        let entry = entry();
+        let last = UnixTime(4 + WHOLE - 1);
+        assert_eq!(entry.conditions("https://a", last), entry.validators);
+        assert!(entry.conditions("https://b", last).is_empty());
+        assert!(entry.conditions("https://a", last.plus(1)).is_empty());
+        assert!(entry.conditions("https://a", UnixTime(3)).is_empty());
     }
 
     #[test]

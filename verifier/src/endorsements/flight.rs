@@ -14,13 +14,14 @@ use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
 use super::{
     answer::{self, Statement},
     cache::{Cache, Entry},
-    http::{self, Ask, HttpError, Reply, Validators},
+    http::{self, Ask, HttpError, Reply},
     pause::Line,
     place::Place,
     ratchet::Ratchet,
     resource::Resource,
     services::{Request, Service, Services},
     store::{Asked, FetchError, Origin},
+    validators::Validators,
 };
 
 /// The most resources that are kept in memory.
@@ -199,22 +200,27 @@ impl Flight {
     async fn fetch(&self) -> Result<Arc<Entry>, FetchError> {
         let Some(services) = &self.inner.services else { return Err(FetchError::Offline) };
         let kept = self.place.counting(self.now);
-        let unknown = Validators::default();
-        let known = kept.as_ref().map_or(&unknown, |entry| &entry.validators);
         let request = Request::of(&self.resource);
         let (base, path) = services.place(&request);
         let Request { service, body, chain_header, longest, .. } = request;
-        let (path, body) = (&*path, body.as_ref());
+        let (name, path, body) = (base.to_string(), &*path, body.as_ref());
+        let known = kept.as_ref().map(|entry| entry.conditions(&name, self.now));
+        let known = &known.unwrap_or_default();
         let line = self.inner.line(service);
         // Never closed: without a slot there would be nothing to wait for.
         let _slot = line.slots.acquire().await;
         if let Some(busy) = line.pausing() {
             return Err(busy);
         }
-        let asked = http::ask(&base, &Ask { path, body, known, chain_header, longest }).await;
+        let ask = Ask { path, body, known, chain_header, longest };
+        let mut asked = http::ask(&base, &ask).await;
+        if !known.is_empty() && is_declined(&asked) {
+            // It may be the condition that is refused; the statement itself may still be had.
+            asked = http::ask(&base, &Ask { known: &Validators::default(), ..ask }).await;
+        }
         let reply = asked.map_err(FetchError::from).inspect_err(|error| line.learn(error))?;
-        let (flight, base) = (self.clone(), base.to_string());
-        spawn_blocking(move || flight.take(reply, kept, base)).await?
+        let flight = self.clone();
+        spawn_blocking(move || flight.take(reply, kept, name)).await?
     }
 
     /// Verifies what came, and keeps it.
@@ -236,10 +242,21 @@ impl Flight {
                 let verified =
                     answer::verify(resource, &files, &self.above(), &inner.anchors, *now);
                 let statement = verified.map_err(|unfit| FetchError::Unfit(Box::new(unfit)))?;
-                Entry { name: self.name(), fetched_at: *now, validators, statement, files }
+                let (name, validators) = (self.name(), validators.believed(*now));
+                let (fetched_at, whole_at) = (*now, *now);
+                Entry { name, fetched_at, whole_at, validators, statement, files }
             }
         };
         inner.keep(&entry)?;
         Ok(Arc::new(entry))
+    }
+}
+
+/// True where a service refuses what it is asked, and would not answer the same a moment later.
+fn is_declined(asked: &Result<Reply, HttpError>) -> bool {
+    match asked {
+        Ok(Reply::NotFound) => true,
+        Err(HttpError::Status { status, .. }) => (400..500).contains(status),
+        _ => false,
     }
 }

@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::base::Base;
+use super::{base::Base, validators::Validators};
 
 /// The longest that connecting may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -46,15 +46,6 @@ pub(super) struct Ask<'a> {
     pub(super) known: &'a Validators,
     pub(super) chain_header: Option<&'static str>,
     pub(super) longest: usize,
-}
-
-/// How a service names an edition of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Validators {
-    /// ETag.
-    pub etag: Option<String>,
-    /// Last-Modified.
-    pub modified: Option<String>,
 }
 
 /// What came back.
@@ -253,7 +244,7 @@ fn request(base: &Base, ask: &Ask<'_>) -> Request<Full<Bytes>> {
     }
     // Conditions are for what is read: a POST under one would be refused.
     let unknown = Validators::default();
-    let Validators { etag, modified } = if ask.body.is_some() { &unknown } else { ask.known };
+    let Validators { etag, modified, .. } = if ask.body.is_some() { &unknown } else { ask.known };
     for (name, value) in [(IF_NONE_MATCH, etag), (IF_MODIFIED_SINCE, modified)] {
         if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
             headers.insert(name, value);
@@ -271,9 +262,7 @@ async fn read(
     let name = || base.to_string();
     match head.status {
         StatusCode::OK => {}
-        StatusCode::NOT_MODIFIED if *ask.known != Validators::default() => {
-            return Ok(Reply::NotModified);
-        }
+        StatusCode::NOT_MODIFIED if !ask.known.is_empty() => return Ok(Reply::NotModified),
         StatusCode::NOT_FOUND => return Ok(Reply::NotFound),
         status if status.is_redirection() => return Err(HttpError::Redirect { base: name() }),
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
@@ -300,7 +289,7 @@ async fn read(
     Ok(Reply::Found {
         body,
         chain: chain.map(String::into_bytes),
-        validators: Validators { etag, modified },
+        validators: Validators { base: name(), etag, modified },
     })
 }
 

@@ -1,5 +1,6 @@
 //! Who is who among what was given: by what it says, never by how it was labelled.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -83,19 +84,18 @@ impl Given {
 
     pub(super) fn decode(endorsements: &Endorsements) -> Result<Self, EndorsementError> {
         let Endorsements { certificates, crls, tcb_infos, qe_identities } = endorsements;
+        let certificates = distinct(certificates);
         let counts = [certificates.len(), crls.len(), tcb_infos.len(), qe_identities.len()];
         let found = counts.into_iter().fold(0_usize, usize::saturating_add);
         if found > MOST {
             return Err(EndorsementError::TooMany { found, limit: MOST });
         }
         let mut given = Self::NOTHING;
-        for (index, der) in certificates.iter().enumerate() {
+        for (index, der) in certificates {
             let decoded = given.certificate(der);
             let certificate =
                 decoded.map_err(|reason| EndorsementError::Certificate { index, reason })?;
-            if !given.certificates.contains(&certificate) {
-                given.certificates.push(certificate);
-            }
+            given.certificates.push(certificate);
         }
         for (index, der) in crls.iter().enumerate() {
             let crl = Crl::decode(der).map_err(|reason| EndorsementError::Crl { index, reason })?;
@@ -238,6 +238,13 @@ pub(super) const fn qe_identity_id(tee: Tee) -> QeIdentityId {
     }
 }
 
+/// Each certificate once, with its place among all: every answer of Intel's brings the same few.
+fn distinct(certificates: &[Vec<u8>]) -> Vec<(usize, &Vec<u8>)> {
+    let mut seen = BTreeSet::new();
+    let all = certificates.iter().enumerate();
+    all.filter(|(_, der)| seen.insert(sha256(der))).collect()
+}
+
 fn documents<T: DeserializeOwned>(
     signed: &[SignedDocument],
     document: &'static str,
@@ -255,4 +262,23 @@ fn documents<T: DeserializeOwned>(
         Ok(Document { signed: signed.clone(), digest, window: window(&value), value })
     });
     decoded.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_that_is_given_many_times_counts_once() {
+        let root = include_bytes!("roots/intel_sgx_root_ca.der").to_vec();
+        let certificates = vec![root; MOST + 1];
+        let given = Endorsements { certificates, ..Endorsements::default() };
+        let decoded = Given::decode(&given).expect("one certificate");
+        assert_eq!(decoded.shown(), "1 certificates, 0 lists, 0 documents");
+        let crls = vec![Vec::new(); MOST + 1];
+        let refused = Given::decode(&Endorsements { crls, ..Endorsements::default() });
+        let limit = MOST;
+        let error = EndorsementError::TooMany { found: MOST + 1, limit };
+        assert_eq!(refused.expect_err("too many lists"), error);
+    }
 }

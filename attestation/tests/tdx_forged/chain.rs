@@ -204,8 +204,7 @@ fn refuses_endorsements_that_cannot_be_read() {
     let error = EndorsementError::Certificate { index: 1, reason };
     refuses(broken, "tdx.endorsements.decode", error);
     let many = Scene::from(fake()).with(|given| {
-        let one = given.certificates[0].clone();
-        given.certificates = vec![one; 48];
+        given.certificates = (0..48).map(|number| vec![number]).collect();
     });
     let error = EndorsementError::TooMany { found: 52, limit: 48 };
     refuses(many, "tdx.endorsements.decode", error);

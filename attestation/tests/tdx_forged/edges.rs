@@ -27,8 +27,8 @@ fn a_quote_and_a_document_may_be_as_long_as_the_limit_and_no_longer() {
 fn as_many_endorsements_as_the_limit_are_read_and_no_more() {
     let many = |count: usize| {
         Scene::from(fake()).with(|given| {
-            let (others, one) = (given.crls.len() + 2, given.certificates[0].clone());
-            given.certificates.resize(count - others, one);
+            let (others, one) = (given.certificates.len() + 2, given.crls[0].clone());
+            given.crls.resize(count - others, one);
         })
     };
     accepts(many(48));

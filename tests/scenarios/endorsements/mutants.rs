@@ -117,6 +117,27 @@ async fn endorsements_that_come_along_with_another_are_refused() {
     println!("{refused} passengers refused");
 }
 
+/// Each alone would count; together they would outgrow what is read at once, and refuse every quote.
+#[tokio::test]
+async fn endorsements_with_more_certificates_than_a_chain_has_are_refused() {
+    let vendors = vendors();
+    let machines = machines(&vendors);
+    let genuine = all_genuine(&vendors, &machines).await;
+    let chained = |one: &&Genuine<'_>| {
+        decoded(&one.entry.files).is_some_and(|own| !own.tdx.certificates.is_empty())
+    };
+    let mut refused = 0;
+    for one in genuine.iter().filter(chained) {
+        let chain = one.entry.files.last().expect("a chain").clone();
+        let files = [one.entry.files.clone(), vec![chain]].concat();
+        let (above, anchors) = (&one.above, one.machine.anchors());
+        let unfit = verify(&one.resource, &files, above, &anchors, NOW).expect_err("four of them");
+        assert_eq!(unfit.check.id, "endorsements.subject", "{}", one.resource);
+        refused += 1;
+    }
+    assert_eq!(refused, 3, "a list and two documents come with their chains");
+}
+
 #[tokio::test]
 async fn endorsements_that_differ_in_anything_are_refused() {
     let vendors = vendors();

@@ -54,6 +54,9 @@ impl Edition {
     }
 }
 
+/// The most certificates above one statement, root included. AMD's chain may bring both authorities.
+const LONGEST_CHAIN: usize = 3;
+
 /// What an answer of the RIM service names.
 #[derive(Deserialize)]
 struct RimName {
@@ -165,21 +168,25 @@ fn is_alone(resource: &Resource, own: &Endorsements) -> bool {
     let amd = (snp.certificates.len(), snp.crls.len());
     let documents = (tdx.tcb_infos.len(), tdx.qe_identities.len());
     let intel = (tdx.certificates.len(), tdx.crls.len(), documents);
+    // Answers that count alone are used together: passengers of many would outgrow what is read at once.
+    let is_chain = intel.0 <= LONGEST_CHAIN;
     let opinions = (gpu.tokens.len(), gpu.key_sets.len());
     let nvidia = (gpu.certificates.len(), gpu.rims.len(), gpu.ocsp.len(), opinions);
     let (no_amd, no_intel, no_nvidia) = ((0, 0), (0, 0, (0, 0)), (0, 0, 0, (0, 0)));
     match resource {
-        Resource::AmdChain { .. } => amd.1 == 0 && (intel, nvidia) == (no_intel, no_nvidia),
+        Resource::AmdChain { .. } => {
+            amd.0 <= LONGEST_CHAIN && amd.1 == 0 && (intel, nvidia) == (no_intel, no_nvidia)
+        }
         Resource::AmdKey { .. } => (amd, intel, nvidia) == ((1, 0), no_intel, no_nvidia),
         Resource::AmdList { .. } => (amd, intel, nvidia) == ((0, 1), no_intel, no_nvidia),
         Resource::IntelRootList | Resource::IntelList { .. } => {
-            (amd, intel.1, documents, nvidia) == (no_amd, 1, (0, 0), no_nvidia)
+            is_chain && (amd, intel.1, documents, nvidia) == (no_amd, 1, (0, 0), no_nvidia)
         }
         Resource::TcbInfo { .. } => {
-            (amd, intel.1, documents, nvidia) == (no_amd, 0, (1, 0), no_nvidia)
+            is_chain && (amd, intel.1, documents, nvidia) == (no_amd, 0, (1, 0), no_nvidia)
         }
         Resource::QeIdentity { .. } => {
-            (amd, intel.1, documents, nvidia) == (no_amd, 0, (0, 1), no_nvidia)
+            is_chain && (amd, intel.1, documents, nvidia) == (no_amd, 0, (0, 1), no_nvidia)
         }
         Resource::Rim { .. } => (amd, intel, nvidia) == (no_amd, no_intel, (0, 1, 0, (0, 0))),
         Resource::Standing(_) => (amd, intel, nvidia) == (no_amd, no_intel, (0, 0, 1, (0, 0))),

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use sealroom_tests::vendors::{Edition, Fault, Service, Vendors};
-use sealroom_verifier::endorsements::{Gathered, Origin};
+use sealroom_verifier::endorsements::{Asked, Gathered, Origin};
 
 use super::{
     NOW,
@@ -133,8 +133,11 @@ async fn endorsements_that_age_are_given_at_once_while_a_slow_service_is_asked_b
         let ageing = gathered(&online, &machine, later).await;
         assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
         assert_eq!(machine.proven(&ageing, later), Ok(()));
-        let origins = ageing.found.iter().map(|(_, asked)| asked.origin);
-        assert!(origins.clone().all(|origin| origin == Origin::Ageing));
+        for (resource, Asked { entry, origin }) in &ageing.found {
+            let kept =
+                if entry.statement.edition.is_some() { Origin::Ageing } else { Origin::Kept };
+            assert_eq!(*origin, kept, "{resource}");
+        }
         tokio::time::sleep(Duration::from_secs(4)).await;
         clear(&vendors);
         assert!(vendors.count(|_| true) > asked, "asked behind");

@@ -19,8 +19,15 @@ use super::{
 };
 use crate::bundle::{items, words};
 
-/// How old an entry may grow before it is asked for anew, seconds; half of its own life where that is less.
+/// How old an entry may grow before it is asked for anew, seconds; half of its life, or of what was left of it, where that
+/// is less.
 const FRESH: u64 = 6 * 3600;
+/// However little was left: who has nothing newer is not asked with every breath.
+const LEAST: u64 = 30;
+/// A certificate says nothing new before it ends: it is asked for anew this long before, seconds.
+const MONTH: u64 = 30 * 86_400;
+/// How far apart clocks may be that are one, seconds: flights that began in one second land in several.
+const SKEW: u64 = 60;
 
 /// How long word that there is nothing newer stands for the statement itself, seconds.
 const WHOLE: u64 = 24 * 3600;
@@ -56,9 +63,14 @@ impl Entry {
 
     /// True while it need not be asked for anew. One from the future has a date that nobody can believe.
     pub(super) fn is_young(&self, now: UnixTime) -> bool {
-        let window = self.statement.validity;
-        let half = window.until.0.saturating_sub(window.from.0) / 2;
-        now.0.checked_sub(self.fetched_at.0).is_some_and(|age| age < FRESH.min(half))
+        let Statement { edition, validity: Window { from, until }, .. } = &self.statement;
+        if self.fetched_at > now.plus(SKEW) {
+            return false;
+        }
+        let half = |since: &UnixTime| until.0.saturating_sub(since.0) / 2;
+        let fresh = FRESH.min(half(from)).min(half(&self.fetched_at)).max(LEAST);
+        let is_quiet = edition.is_none() && *until > now.plus(MONTH);
+        is_quiet || now.0.saturating_sub(self.fetched_at.0) < fresh
     }
 }
 
@@ -275,8 +287,32 @@ mod tests {
         let mut entry = entry();
         entry.fetched_at = UnixTime(100);
         entry.statement.validity = Window { from: UnixTime(0), until: UnixTime(1 << 40) };
-        for (now, young) in [(99, false), (100, true), (99 + FRESH, true), (100 + FRESH, false)] {
+        for (now, young) in [(39, false), (40, true), (99 + FRESH, true), (100 + FRESH, false)] {
             assert_eq!(entry.is_young(UnixTime(now)), young, "{now}");
         }
+    }
+
+    #[test]
+    fn an_entry_is_young_for_half_of_what_was_left_of_it_and_for_half_a_minute_at_least() {
+        let mut entry = entry();
+        entry.statement.validity = Window { from: UnixTime(0), until: UnixTime(100_000) };
+        for (fetched, fresh) in [(0, FRESH), (90_000, 5_000), (99_990, LEAST)] {
+            entry.fetched_at = UnixTime(fetched);
+            assert!(entry.is_young(UnixTime(fetched + fresh - 1)), "{fetched}");
+            assert!(!entry.is_young(UnixTime(fetched + fresh)), "{fetched}");
+        }
+        entry.statement.validity.until = UnixTime(10_000);
+        entry.fetched_at = UnixTime(0);
+        assert!(entry.is_young(UnixTime(4_999)) && !entry.is_young(UnixTime(5_000)));
+    }
+
+    #[test]
+    fn a_certificate_is_young_until_a_month_before_its_end() {
+        let mut entry = entry();
+        entry.statement.edition = None;
+        entry.statement.validity = Window { from: UnixTime(0), until: UnixTime(3 * MONTH) };
+        entry.fetched_at = UnixTime(1);
+        assert!(entry.is_young(UnixTime(2 * MONTH - 1)));
+        assert!(!entry.is_young(UnixTime(2 * MONTH)));
     }
 }

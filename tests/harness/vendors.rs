@@ -163,6 +163,11 @@ impl Vendors {
         self.shared.catalogue().say(serial, status);
     }
 
+    /// From now on the responder signs when it is asked, by the machine's own clock.
+    pub fn signs_on_demand(&self) {
+        self.shared.catalogue().sign_on_demand();
+    }
+
     /// What is published now.
     #[must_use]
     pub fn edition(&self) -> Edition {

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use sealroom_forge::{FakeGpu, FakeRim, FakeSnp, FakeTdx, gpu::CertificateStatus};
 
+use crate::clock;
+
 use super::{
     Service,
     document::{Document, Missing},
@@ -22,6 +24,8 @@ pub(super) struct Catalogue {
     pcs: Pcs,
     rims: Rims,
     ocsp: Ocsp,
+    /// OCSP responses are signed when somebody asks, and dated so.
+    on_demand: bool,
     made: HashMap<(Service, String, Variant), Document>,
 }
 
@@ -33,6 +37,7 @@ impl Catalogue {
             pcs: Pcs::new(seed),
             rims: Rims::new(seed),
             ocsp: Ocsp::default(),
+            on_demand: false,
             made: HashMap::new(),
         }
     }
@@ -72,6 +77,10 @@ impl Catalogue {
         self.ocsp.say(serial, status);
     }
 
+    pub(super) const fn sign_on_demand(&mut self) {
+        self.on_demand = true;
+    }
+
     /// What a service has for a request, in one variant.
     pub(super) fn answer(
         &mut self,
@@ -95,7 +104,11 @@ impl Catalogue {
         if call.header("content-type") != Some(ocsp::REQUEST) {
             return Err(Missing::Malformed("the body is no OCSP request by its type"));
         }
-        Ok(self.ocsp.answer(&call.body, self.edition, variant))
+        let mut edition = self.edition;
+        if self.on_demand {
+            edition.window.from = clock::present();
+        }
+        Ok(self.ocsp.answer(&call.body, edition, variant))
     }
 
     fn find(

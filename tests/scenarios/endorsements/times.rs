@@ -12,7 +12,7 @@ use sealroom_tests::{
     clock,
     echo::Echo,
     hardware::{Chip, Platform},
-    vendors::Vendors,
+    vendors::{Fault, Service, Vendors},
     world,
 };
 use sealroom_verifier::{
@@ -22,8 +22,8 @@ use sealroom_verifier::{
 use tokio::time::sleep;
 
 use super::{
-    NOW,
-    desk::{folder, gathered, machines, services, store, vendors},
+    NOW, SEED,
+    desk::{folder, gathered, machines, problems, services, store, vendors},
 };
 use crate::support::{ground, machine};
 
@@ -125,4 +125,19 @@ async fn endorsements_under_a_clock_that_is_wrong_by_a_year_refuse_and_leave_not
         drop(gathered(&restarted, &machine, NOW.plus(YEAR)).await);
         assert_eq!(machine.proven(&gathered(&restarted, &machine, NOW).await, NOW), Ok(()));
     }
+}
+
+/// The RIMs take two seconds, and whatever signed them is asked about after that.
+#[tokio::test]
+async fn endorsements_that_are_signed_when_somebody_asks_count_when_they_land() {
+    let now = clock::present();
+    let vendors = Vendors::start(SEED, now).expect("loopback ports");
+    let [_, _, machine] = machines(&vendors);
+    vendors.signs_on_demand();
+    vendors.set(Service::Rim, Fault::Slow(Duration::from_secs(2)));
+    let folder = folder();
+    let online = store(folder.path(), Some(services(&vendors)), &machine);
+    let gathered = gathered(&online, &machine, now).await;
+    assert_eq!(problems(&gathered), Vec::<&str>::new());
+    assert_eq!(machine.proven(&gathered, clock::present()), Ok(()));
 }

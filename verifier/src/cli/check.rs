@@ -121,6 +121,10 @@ impl Asked {
         let input = Input { evidence, nonce: question.nonce, mode: Mode::CryptoOnly, at };
         let read = |more: &Endorsements| check(&input, &trust.with_endorsements(more)).claims;
         let (_, gathered) = self.grounds.sources.gather(read, anchors, at)?;
+        if self.at.is_none() {
+            // Some of it may be signed since.
+            question.at = now()?;
+        }
         let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
         question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
         // As whoever asks again reads them: the same files in the same order.

@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if let (Some(path), Ok(shown)) = (&arguments.save, &shown) {
         save(path, shown)?;
     }
-    let at = now()?;
+    let mut at = now()?;
     let grounds = &arguments.grounds;
     if grounds.fetch {
         let judged = |more: &Endorsements| {
@@ -89,6 +89,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
         };
         let (_, gathered) = grounds.sources.gather(judged, grounds.vendors.anchors(), at)?;
         trust = trust.with_endorsements(&gathered.endorsements);
+        // Some of it may be signed since.
+        at = now()?;
     }
     let verdict = inspect(shown.as_ref(), &trust, at);
     arguments.output.write(&verdict, taken)?;

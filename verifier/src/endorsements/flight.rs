@@ -9,7 +9,7 @@ use sealroom_attestation::{
     UnixTime,
     endorsements::{Anchors, Endorsements},
 };
-use tokio::{sync::OwnedMutexGuard, task::spawn_blocking};
+use tokio::{sync::OwnedMutexGuard, task::spawn_blocking, time::Instant};
 
 use super::{
     answer::{self, Statement},
@@ -48,7 +48,9 @@ pub(super) struct Flight {
     pub(super) place: Arc<Place>,
     pub(super) resource: Resource,
     pub(super) above: Arc<Endorsements>,
+    /// The time when it was asked for.
     pub(super) now: UnixTime,
+    pub(super) begun: Instant,
 }
 
 impl Inner {
@@ -122,6 +124,13 @@ impl Flight {
             return Ok(Asked { entry, origin: Origin::Kept });
         }
         Ok(Asked { entry: self.fly().await?, origin: Origin::Fetched })
+    }
+
+    /// The time when something lands. Rounded up, since the time of asking was cut off: what a responder signed within this
+    /// very second must not be from the next one.
+    fn landing(&self) -> UnixTime {
+        let seconds = self.begun.elapsed().as_millis().div_ceil(1000);
+        self.now.plus(u64::try_from(seconds).unwrap_or(u64::MAX))
     }
 
     fn name(&self) -> String {
@@ -230,20 +239,23 @@ impl Flight {
         kept: Option<Arc<Entry>>,
         base: String,
     ) -> Result<Arc<Entry>, FetchError> {
-        let Self { inner, resource, now, .. } = self;
+        let Self { inner, resource, now: fetched_at, .. } = self;
+        let now = self.landing();
+        let kept = kept.filter(|entry| entry.statement.validity.contains(now));
         let entry = match (reply, kept) {
             (Reply::NotFound, _) => return Err(FetchError::NotFound),
-            (Reply::NotModified, Some(kept)) => Entry { fetched_at: *now, ..(*kept).clone() },
+            (Reply::NotModified, Some(kept)) => {
+                Entry { fetched_at: *fetched_at, ..(*kept).clone() }
+            }
             (Reply::NotModified, None) => {
                 return Err(HttpError::Status { base, status: http::NOT_MODIFIED }.into());
             }
             (Reply::Found { body, chain, validators }, _) => {
                 let files = answer::files(resource, &body, chain.as_deref());
-                let verified =
-                    answer::verify(resource, &files, &self.above(), &inner.anchors, *now);
+                let verified = answer::verify(resource, &files, &self.above(), &inner.anchors, now);
                 let statement = verified.map_err(|unfit| FetchError::Unfit(Box::new(unfit)))?;
-                let (name, validators) = (self.name(), validators.believed(*now));
-                let (fetched_at, whole_at) = (*now, *now);
+                let (name, validators) = (self.name(), validators.believed(now));
+                let (fetched_at, whole_at) = (*fetched_at, *fetched_at);
                 Entry { name, fetched_at, whole_at, validators, statement, files }
             }
         };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use sealroom_attestation::{UnixTime, endorsements::Endorsements};
+use tokio::time::Instant;
 
 use super::{
     needs::Needs,
@@ -49,13 +50,16 @@ pub async fn gather(
     tell: Tell<'_>,
 ) -> (Needs, Gathered) {
     let (mut needs, mut gathered) = (Needs::default(), Gathered::default());
+    // Time passes while the first ones come.
+    let begin = Instant::now();
+    let by_then = || now.plus(begin.elapsed().as_secs());
     for _ in 0..ROUNDS {
         let Some(next) = read(&gathered.endorsements).map(|claims| name(&claims)) else { break };
         if next == needs {
             break;
         }
         for step in [&next.above, &next.rest] {
-            gathered.ask(store, step, now, tell).await;
+            gathered.ask(store, step, by_then(), tell).await;
         }
         needs = next;
     }

@@ -11,7 +11,10 @@ use sealroom_attestation::{
     endorsements::{Anchors, Endorsements},
     transcript::sha256,
 };
-use tokio::{task::JoinError, time::timeout};
+use tokio::{
+    task::JoinError,
+    time::{Instant, timeout},
+};
 
 use super::{
     answer::Unfit,
@@ -165,6 +168,7 @@ impl Store {
             resource: resource.clone(),
             above: Arc::clone(above),
             now,
+            begun: Instant::now(),
         };
         let Some(kept) = place.counting(now) else { return self.wait(flight.look()).await };
         self.kept(kept, flight).await

@@ -146,6 +146,32 @@ async fn endorsements_that_age_are_given_at_once_while_a_slow_service_is_asked_b
     }
 }
 
+/// The gateway was started again, the entries are seven hours old, and the services hang: no session waits for them.
+#[tokio::test]
+async fn endorsements_that_age_on_disk_are_given_at_once_after_a_restart() {
+    let vendors = vendors();
+    for machine in machines(&vendors) {
+        let folder = folder();
+        let online = store(folder.path(), Some(services(&vendors)), &machine);
+        drop(gathered(&online, &machine, NOW).await);
+        vendors.forget();
+        set(&vendors, &Fault::Slow(Duration::from_secs(2)));
+        let restarted = store(folder.path(), Some(services(&vendors)), &machine);
+        let (begin, later) = (Instant::now(), NOW.plus(7 * 3600));
+        let ageing = gathered(&restarted.patient(Duration::from_secs(1)), &machine, later).await;
+        assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+        assert_eq!(machine.proven(&ageing, later), Ok(()));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(vendors.count(|_| true) > 0, "asked behind");
+        // Whoever would rather wait is given what is there when the time is up.
+        let restarted = store(folder.path(), Some(services(&vendors)), &machine).eager();
+        let ageing =
+            gathered(&restarted.patient(Duration::from_millis(300)), &machine, later).await;
+        assert_eq!(machine.proven(&ageing, later), Ok(()));
+        clear(&vendors);
+    }
+}
+
 /// An old list is validly signed: only memory tells it from the newest.
 #[tokio::test]
 async fn endorsements_never_go_back_also_after_a_restart_and_without_a_cache() {

@@ -99,17 +99,10 @@ impl Flight {
             return Ok(Asked { entry, origin: Origin::Kept });
         }
         let on_disk = self.clone();
-        if let Some(entry) = spawn_blocking(move || on_disk.on_disk()).await??
-            && (entry.is_young(self.now) || self.inner.services.is_none())
-        {
+        if let Some(entry) = spawn_blocking(move || on_disk.on_disk()).await?? {
             return Ok(Asked { entry, origin: Origin::Kept });
         }
-        let kept = self.place.counting(self.now);
-        match (self.fly().await, kept) {
-            (Ok(entry), _) => Ok(Asked { entry, origin: Origin::Fetched }),
-            (Err(_), Some(entry)) => Ok(Asked { entry, origin: Origin::Ageing }),
-            (Err(error), None) => Err(error),
-        }
+        Ok(Asked { entry: self.fly().await?, origin: Origin::Fetched })
     }
 
     /// From the service, although there is one that counts.

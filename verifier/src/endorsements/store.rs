@@ -170,8 +170,15 @@ impl Store {
             now,
             begun: Instant::now(),
         };
-        let Some(kept) = place.counting(now) else { return self.wait(flight.look()).await };
-        self.kept(kept, flight).await
+        if let Some(kept) = place.counting(now) {
+            return self.kept(kept, flight).await;
+        }
+        match self.wait(&flight, flight.clone().look()).await? {
+            fetched @ Asked { origin: Origin::Fetched, .. } => Ok(fetched),
+            Asked { entry, origin: Origin::Kept | Origin::Ageing } => {
+                self.kept(entry, flight).await
+            }
+        }
     }
 
     async fn kept(&self, entry: Arc<Entry>, flight: Flight) -> Result<Asked, FetchError> {
@@ -184,7 +191,7 @@ impl Store {
         }
         if self.eager {
             // What was kept still counts where nothing newer is to be had.
-            return Ok(self.wait(flight.renew()).await.unwrap_or(ageing));
+            return Ok(self.wait(&flight, flight.clone().renew()).await.unwrap_or(ageing));
         }
         // Where somebody looks for it already, that flight serves everybody.
         if let Ok(turn) = Arc::clone(&flight.place.flight).try_lock_owned() {
@@ -193,14 +200,19 @@ impl Store {
         Ok(ageing)
     }
 
-    /// The flight goes on where nobody waits for it any more.
+    /// The flight goes on where nobody waits for it any more; what counts by then is given.
     async fn wait(
         &self,
+        asked: &Flight,
         flight: impl Future<Output = Result<Asked, FetchError>> + Send + 'static,
     ) -> Result<Asked, FetchError> {
         match timeout(self.patience, tokio::spawn(flight)).await {
             Ok(landed) => landed?,
-            Err(_) => Err(FetchError::Late { seconds: self.patience.as_secs() }),
+            Err(_) => {
+                let ageing = |entry| Asked { entry, origin: Origin::Ageing };
+                let late = FetchError::Late { seconds: self.patience.as_secs() };
+                asked.place.counting(asked.now).map(ageing).ok_or(late)
+            }
         }
     }
 

@@ -202,3 +202,30 @@ async fn endorsements_never_go_back_also_after_a_restart_and_without_a_cache() {
         vendors.publish(Edition::at(NOW));
     }
 }
+
+/// Two processes share one ratchet: what one of them learned is over for the other.
+#[tokio::test]
+async fn endorsements_that_another_process_saw_replaced_are_given_no_more() {
+    let vendors = vendors();
+    let [_, machine, _] = machines(&vendors);
+    let (folder, later) = (folder(), NOW.plus(7 * 3600));
+    let one = store(folder.path(), Some(services(&vendors)), &machine);
+    drop(gathered(&one, &machine, NOW).await);
+    let old = vendors.edition();
+    vendors.publish(old.next(NOW));
+    let other = store(folder.path(), Some(services(&vendors)), &machine);
+    assert_eq!(problems(&gathered(&other.eager(), &machine, later).await), Vec::<&str>::new());
+    vendors.publish(old);
+    // A mirror that is behind says the old one again; only now this process hears that it is old.
+    set(&vendors, &Fault::RolledBack);
+    let older = gathered(&one.eager(), &machine, later).await;
+    let newest = gathered(&one, &machine, later).await;
+    clear(&vendors);
+    assert!(problems(&older).contains(&"endorsements.rollback"), "{:?}", older.problems);
+    assert_eq!(machine.proven(&newest, later), Ok(()), "what the other process kept");
+    let editions =
+        newest.found.iter().filter_map(|(_, asked)| asked.entry.statement.edition.clone());
+    let numbers: Vec<_> = editions.map(|edition| edition.number).collect();
+    // The root's own list could not be verified without the others' chain, so that it was not found to be old.
+    assert_eq!(numbers.get(..3), Some(&[vec![11], vec![21], vec![21]][..]));
+}

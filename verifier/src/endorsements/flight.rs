@@ -174,11 +174,26 @@ impl Flight {
                 Ok(entry)
             }
             Err(error) => {
+                if let FetchError::RolledBack(_) = error {
+                    self.let_go()?;
+                }
                 if !self.is_the_askers(&error) {
-                    self.place.failed(&error);
+                    self.place.failed(&error, self.now);
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Another process may have moved the ratchet past what this one keeps.
+    fn let_go(&self) -> Result<(), FetchError> {
+        let Some(kept) = self.place.counting(self.now) else { return Ok(()) };
+        match self.inner.admit(&kept.name, &kept.statement) {
+            Err(FetchError::RolledBack(_)) => {
+                self.place.forget();
+                Ok(())
+            }
+            result => result,
         }
     }
 
@@ -211,7 +226,7 @@ impl Flight {
         let line = self.inner.line(service);
         // Never closed: without a slot there would be nothing to wait for.
         let _slot = line.slots.acquire().await;
-        if let Some(busy) = line.pausing() {
+        if let Some(busy) = line.pausing(self.place.longest_pause(self.now)) {
             return Err(busy);
         }
         let ask = Ask { path, body, known, chain_header, longest };

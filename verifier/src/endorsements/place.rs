@@ -6,12 +6,10 @@ use std::{
 };
 
 use sealroom_attestation::UnixTime;
-use tokio::time::Instant;
 
 use super::{
     cache::Entry,
-    http::HttpError,
-    pause::{FIRST_PAUSE, LONGEST_PAUSE, until_again},
+    pause::{LONGEST_PAUSE, Pause, SHORT_PAUSE},
     store::FetchError,
 };
 
@@ -29,13 +27,6 @@ struct State {
     pause: Option<Pause>,
 }
 
-#[derive(Clone, Debug)]
-struct Pause {
-    error: FetchError,
-    until: Instant,
-    length: Duration,
-}
-
 impl Place {
     fn state(&self) -> MutexGuard<'_, State> {
         // Whole values are put in place: there is no state in between.
@@ -48,23 +39,26 @@ impl Place {
     }
 
     pub(super) fn pausing(&self) -> Option<FetchError> {
-        let Pause { error, until, .. } = self.state().pause.clone()?;
-        until_again(error, until)
+        self.state().pause.as_ref()?.lasting(LONGEST_PAUSE)
     }
 
-    /// Remembers a failure, for twice as long as the one before it.
-    pub(super) fn failed(&self, error: &FetchError) {
+    /// The longest pause: never past the end of what is kept, and short where nothing is.
+    pub(super) fn longest_pause(&self, now: UnixTime) -> Duration {
+        let left = |entry: Arc<Entry>| entry.statement.validity.until.0.saturating_sub(now.0);
+        let left = self.counting(now).map(left).map(Duration::from_secs);
+        left.map_or(SHORT_PAUSE, |left| left.min(LONGEST_PAUSE))
+    }
+
+    /// Remembers a failure.
+    pub(super) fn failed(&self, error: &FetchError, now: UnixTime) {
+        let most = self.longest_pause(now);
         let mut state = self.state();
-        let before = state.pause.as_ref().map(|pause| pause.length);
-        let length = before.map_or(FIRST_PAUSE, |before| (before * 2).min(LONGEST_PAUSE));
-        let asked_for = match error {
-            FetchError::Http(HttpError::Busy { retry_after: Some(seconds), .. }) => {
-                Duration::from_secs(*seconds).min(LONGEST_PAUSE)
-            }
-            _ => Duration::ZERO,
-        };
-        let length = length.max(asked_for);
-        state.pause = Some(Pause { error: error.clone(), until: Instant::now() + length, length });
+        state.pause = Some(Pause::after(state.pause.as_ref(), error, most));
+    }
+
+    /// Lets go of what was kept.
+    pub(super) fn forget(&self) {
+        self.state().entry = None;
     }
 
     /// Holds what was read from disk; a failure is not over by that.
@@ -75,5 +69,33 @@ impl Place {
     /// Holds what the service sent.
     pub(super) fn keep(&self, entry: &Arc<Entry>) {
         *self.state() = State { entry: Some(Arc::clone(entry)), pause: None };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sealroom_attestation::Window;
+
+    use super::*;
+    use crate::endorsements::{Statement, Validators};
+
+    #[test]
+    fn a_pause_ends_with_what_is_kept_and_is_short_where_nothing_is() {
+        let place = Place::default();
+        assert_eq!(place.longest_pause(UnixTime(0)), SHORT_PAUSE);
+        let validity = Window { from: UnixTime(0), until: UnixTime(1000) };
+        place.hold(&Arc::new(Entry {
+            name: String::new(),
+            fetched_at: UnixTime(0),
+            whole_at: UnixTime(0),
+            validators: Validators::default(),
+            statement: Statement { edition: None, track: String::new(), validity },
+            files: Vec::new(),
+        }));
+        for (now, longest) in [(0, 600), (900, 100), (1000, 0), (1001, 30)] {
+            assert_eq!(place.longest_pause(UnixTime(now)).as_secs(), longest, "{now}");
+        }
+        place.forget();
+        assert_eq!(place.longest_pause(UnixTime(0)), SHORT_PAUSE);
     }
 }

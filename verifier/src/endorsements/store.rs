@@ -185,19 +185,21 @@ impl Store {
         if entry.is_young(flight.now) {
             return Ok(Asked { entry, origin: Origin::Kept });
         }
-        let ageing = Asked { entry, origin: Origin::Ageing };
+        let ageing = |entry| Asked { entry, origin: Origin::Ageing };
         if self.inner.services.is_none() || flight.place.pausing().is_some() {
-            return Ok(ageing);
+            return Ok(ageing(entry));
         }
         if self.eager {
-            // What was kept still counts where nothing newer is to be had.
-            return Ok(self.wait(&flight, flight.clone().renew()).await.unwrap_or(ageing));
+            // What was kept still counts where nothing newer is to be had, but for what another process saw replaced.
+            let renewed = self.wait(&flight, flight.clone().renew()).await;
+            let kept = || flight.place.counting(flight.now).map(ageing);
+            return renewed.or_else(|error| kept().ok_or(error));
         }
         // Where somebody looks for it already, that flight serves everybody.
         if let Ok(turn) = Arc::clone(&flight.place.flight).try_lock_owned() {
             tokio::spawn(async move { drop(flight.renew_in(turn).await) });
         }
-        Ok(ageing)
+        Ok(ageing(entry))
     }
 
     /// The flight goes on where nobody waits for it any more; what counts by then is given.

@@ -167,7 +167,7 @@ impl RelyingParty {
         }
         // Judged under exactly this set, whatever other sessions gather meanwhile; only a good node's set is kept.
         let gathered = sources.gather(read, now).await;
-        let judged = self.judge_with(Some(Arc::clone(&gathered)), shown, proof);
+        let judged = self.judge_with(Some(Arc::clone(&gathered.endorsements)), shown, proof);
         if judged.is_ok() {
             sources.keep(gathered);
         }

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use crate::x509::{self, Certificate};
 
+use super::ocsp::Owner;
+
 /// "NVIDIA Device Identity CA" as NVIDIA's verifiers carry it.
 static DEVICE: LazyLock<Certificate> = LazyLock::new(|| {
     let root = Certificate::decode(include_bytes!("roots/nvidia_device_identity_ca.der"));
@@ -42,6 +44,15 @@ impl Anchors {
     pub fn danger_accept_simulated(mut self, root_sha256: [u8; 32]) -> Self {
         self.simulated.push(root_sha256);
         self
+    }
+
+    /// True where this very root is trusted above certificates of this owner's.
+    #[must_use]
+    pub fn trusts(&self, root: &Certificate, owner: Owner) -> bool {
+        match owner {
+            Owner::Device => self.device(root).is_some(),
+            Owner::Rim => self.rim(root).is_some(),
+        }
     }
 
     /// The anchor of a device's chain that a given root is, if it is trusted. NVIDIA's own is the pinned copy.

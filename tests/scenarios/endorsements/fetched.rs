@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sealroom_attestation::{endorsements::Endorsements, x509};
 use sealroom_forge::{Fake, gpu::CertificateStatus};
-use sealroom_tests::canary::Canary;
+use sealroom_tests::{canary::Canary, vendors::Service};
 use sealroom_verifier::endorsements::{FetchError, Resource};
 
 use super::{
@@ -44,6 +44,22 @@ async fn endorsements_that_are_not_at_hand_offline_are_missing_and_nothing_passe
         assert!(nothing.found.is_empty());
     }
     assert_eq!(vendors.count(|_| true), 0);
+}
+
+/// Anybody can make certificates, and have a responder asked about them.
+#[tokio::test]
+async fn endorsements_of_certificates_under_no_trusted_root_are_asked_of_nobody() {
+    let vendors = vendors();
+    let device = Fake::gpu(SEED);
+    vendors.knows_gpu(&device);
+    let stranger = Machine { root: [0; 32], ..Machine::nvidia(&device) };
+    let asked = || vendors.count(|request| request.service == Service::Ocsp);
+    for (machine, is_asked) in [(stranger, false), (Machine::nvidia(&device), true)] {
+        let folder = folder();
+        let online = store(folder.path(), Some(services(&vendors)), &machine);
+        drop(gathered(&online, &machine, NOW).await);
+        assert_eq!(asked() > 0, is_asked);
+    }
 }
 
 /// What is said against a certificate is a statement like any other: kept, and told again to whoever asks.

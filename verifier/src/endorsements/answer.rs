@@ -208,11 +208,18 @@ const fn unfit_by(check: &'static Check, found: String) -> Unfit {
     Unfit { check, found }
 }
 
+/// The longest that a response counts, seconds, from when it was made. Responders give days; what is older than this never
+/// comes back, so that the ratchet need not remember it.
+pub(super) const RESPONSE_LIFE: u64 = 366 * 86_400;
+
 /// Only where its signature holds there is a standing.
 fn of_responder(one: &CertificateStanding) -> Option<Statement> {
     one.standing?;
-    let edition = Edition { number: Vec::new(), issued: one.produced? };
-    Some(Statement { edition: Some(edition), track: String::new(), validity: one.validity? })
+    let issued = one.produced?;
+    let edition = Edition { number: Vec::new(), issued };
+    let life = Window { from: UnixTime(0), until: issued.plus(RESPONSE_LIFE) };
+    let validity = one.validity?.intersect(&life);
+    Some(Statement { edition: Some(edition), track: String::new(), validity })
 }
 
 fn certificate(one: &x509::Certificate) -> Statement {

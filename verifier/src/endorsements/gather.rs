@@ -54,7 +54,8 @@ pub async fn gather(
     let begin = Instant::now();
     let by_then = || now.plus(begin.elapsed().as_secs());
     for _ in 0..ROUNDS {
-        let Some(next) = read(&gathered.endorsements).map(|claims| name(&claims)) else { break };
+        let named = read(&gathered.endorsements).map(|claims| name(&claims));
+        let Some(next) = named.map(|needs| needs.under(&store.anchors().gpu)) else { break };
         if next == needs {
             break;
         }

@@ -1,10 +1,10 @@
 //! Which statements evidence stands on: read from what it says, proven or not. A lie asks for a statement that does not
 //! exist, or for one that does not fit.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use sealroom_attestation::{
-    gpu::{GpuClaims, ocsp::Owner},
+    gpu::{self, GpuClaims, ocsp::Owner},
     node::HardwareClaims,
     snp::{Chip, Generation, SigningKey, SnpClaims, VekKind},
     tdx::TdxClaims,
@@ -24,6 +24,11 @@ pub struct Needs {
     /// What could not be named, and why.
     pub unknown: Vec<String>,
 }
+
+/// The most certificates whose standing is asked for: eight devices, four switches and the signers of their RIMs need fewer.
+const MOST_STANDINGS: usize = 64;
+/// The most links of a chain.
+const MOST_LINKS: usize = 4;
 
 /// Reads what evidence stands on. `generation` is for reports that do not name their processor.
 #[must_use]
@@ -132,10 +137,62 @@ impl Needs {
         }
     }
 
+    /// The same without standings that nobody should be asked for: those of certificates that lead to no trusted root by
+    /// their signatures, and more than any evidence needs. Whoever shows evidence could else have the responder asked, and
+    /// the memory of its answers filled, about as many certificates as he likes to make.
+    pub(super) fn under(mut self, anchors: &gpu::Anchors) -> Self {
+        let all = self.rest.iter().filter_map(|resource| match resource {
+            Resource::Standing(standing) => Some(standing),
+            _ => None,
+        });
+        let led = led_to_a_root(&all.collect::<Vec<_>>(), anchors);
+        let (mut strangers, mut asked) = (0_usize, 0_usize);
+        self.rest.retain(|resource| {
+            let Resource::Standing(Standing { subject, issuer, .. }) = resource else {
+                return true;
+            };
+            let is_led = led.contains(&(subject.sha256, issuer.sha256));
+            let count = if is_led { &mut asked } else { &mut strangers };
+            *count = count.saturating_add(1);
+            is_led && asked <= MOST_STANDINGS
+        });
+        if strangers > 0 {
+            let reason = "certificates of a device lead to no trusted root: nobody is asked for their standing";
+            self.unknown.push(reason.to_owned());
+        }
+        if asked > MOST_STANDINGS {
+            let reason =
+                "more certificates of devices than are asked about for one piece of evidence";
+            self.unknown.push(reason.to_owned());
+        }
+        self
+    }
+
     /// Devices share what they stand on.
     fn add(&mut self, resource: Resource) {
         if !self.rest.contains(&resource) {
             self.rest.push(resource);
         }
     }
+}
+
+/// The links, by both digests, from which signatures lead to a trusted root.
+fn led_to_a_root(all: &[&Standing], anchors: &gpu::Anchors) -> HashSet<([u8; 32], [u8; 32])> {
+    let mut led = HashSet::new();
+    let mut below: HashSet<[u8; 32]> = HashSet::new();
+    // Links of several chains stand in any order: each pass goes down by one more.
+    for _ in 0..MOST_LINKS {
+        for Standing { subject, issuer, owner, .. } in all {
+            let is_trusted = anchors.trusts(issuer, *owner) || below.contains(&issuer.sha256);
+            if is_trusted
+                && !led.contains(&(subject.sha256, issuer.sha256))
+                && issuer.authority.is_some()
+                && subject.verify_signature(&issuer.key).is_ok()
+            {
+                led.insert((subject.sha256, issuer.sha256));
+                below.insert(subject.sha256);
+            }
+        }
+    }
+    led
 }

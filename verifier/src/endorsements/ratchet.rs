@@ -14,7 +14,7 @@ use std::{
 use sealroom_attestation::{UnixTime, transcript::sha256};
 
 use super::{
-    answer::Edition,
+    answer::{Edition, RESPONSE_LIFE},
     disk::{self, DiskError},
 };
 
@@ -80,6 +80,7 @@ impl Ratchet {
             _ => {}
         }
         newest.insert(name.to_owned(), found.clone());
+        prune(&mut newest, name, found.issued);
         let text = text(&newest);
         if text.len() as u64 > LONGEST {
             // What could not be read again must not be written.
@@ -136,6 +137,21 @@ impl Ratchet {
         let lines = lines.strip_prefix(HEAD).ok_or_else(|| broken("another version"))?.lines();
         lines.map(|line| read_line(line).ok_or_else(|| broken("a line that is none"))).collect()
     }
+}
+
+/// Standings of certificates, which grow with every device that is met. A row may go once its response is older than any
+/// that counts: each older one ended before. The responder's own dates are the clock: they are signed, and a wrong clock of
+/// this machine makes nobody forget.
+fn prune(all: &mut BTreeMap<String, Edition>, name: &str, issued: UnixTime) {
+    let Some(world) = responders(name) else { return };
+    all.retain(|row, edition| {
+        responders(row) != Some(world) || edition.issued.plus(RESPONSE_LIFE) >= issued
+    });
+}
+
+/// What stands before the names of standings: nothing, or a world of simulated roots.
+fn responders(name: &str) -> Option<&str> {
+    name.split_once("nvidia/ocsp/").map(|(world, _)| world)
 }
 
 /// `NAME NUMBER ISSUED`: the number in hexadecimal, `-` where there is none, and the time in seconds.
@@ -200,6 +216,24 @@ mod tests {
                 "{length}"
             );
         }
+    }
+
+    #[test]
+    fn standings_that_no_older_response_could_still_count_against_are_forgotten_and_nothing_else_is()
+     {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+        let standing = |issued| Edition { number: Vec::new(), issued: UnixTime(issued) };
+        let old = ["nvidia/ocsp/01/aa", "simulated/00/nvidia/ocsp/01/aa", "amd/crl/Genoa"];
+        for name in old {
+            ratchet.admit(name, &standing(10)).expect("a disk").expect("newer");
+        }
+        let held = || ratchet.read().expect("a file").into_keys().collect::<Vec<_>>();
+        let new = "nvidia/ocsp/02/bb";
+        ratchet.admit(new, &standing(10 + RESPONSE_LIFE)).expect("a disk").expect("newer");
+        assert_eq!(held(), ["amd/crl/Genoa", old[0], new, old[1]]);
+        ratchet.admit(new, &standing(11 + RESPONSE_LIFE)).expect("a disk").expect("newer");
+        assert_eq!(held(), ["amd/crl/Genoa", new, old[1]]);
     }
 
     #[test]

@@ -218,6 +218,12 @@ impl Store {
         }
     }
 
+    /// Under which roots.
+    #[must_use]
+    pub fn anchors(&self) -> &Anchors {
+        &self.inner.anchors
+    }
+
     /// The cache underneath.
     #[must_use]
     pub fn cache(&self) -> &Cache {

@@ -1,5 +1,7 @@
 //! What vendors sign, and the roots that are trusted, for every platform at once.
 
+mod superseded;
+
 use crate::{gpu, snp, tdx};
 
 /// Endorsements of every platform. Nothing is trusted for where it came from.

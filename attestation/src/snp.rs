@@ -179,8 +179,8 @@ impl Known {
 
         // 5. Revocation by the lists that were given, before their signature: a list in the wrong hands can only
         // refuse.
-        let crls = &given.crls;
         let links = vek.zip(chain).map(|(vek, (ask, ark))| [&*vek.certificate, ask, ark]);
+        let crls = &lists(&given.crls, links);
         revocation(&mut case, crls, links, now);
 
         // 6. The signatures, from the root down; after the first that does not verify there is no more work.
@@ -293,6 +293,15 @@ fn present(case: &mut Case, check: &'static Check, certificate: Option<&Certific
 
 /// The chain from the key up: VEK, authority, root.
 type Links<'c> = Option<[&'c Certificate; 3]>;
+
+/// The root's own lists. A folder may have those of other generations too; only where it has none of this one are they in
+/// place of it, and refuse.
+fn lists(given: &[Arc<Crl>], links: Links<'_>) -> Vec<Arc<Crl>> {
+    let Some([_, _, root]) = links else { return given.to_vec() };
+    let by_root = |crl: &&Arc<Crl>| crl.issuer.der == root.subject.der;
+    let own: Vec<_> = given.iter().filter(by_root).cloned().collect();
+    if own.is_empty() { given.to_vec() } else { own }
+}
 
 fn revocation(case: &mut Case, crls: &[Arc<Crl>], links: Links<'_>, now: UnixTime) {
     if crls.is_empty() {

@@ -37,11 +37,12 @@ impl Trust {
         Self { policy, bulletins: Vec::new(), given, known }
     }
 
-    /// The same policy with more endorsements, beside those that this trust was made with.
+    /// The same policy with more endorsements, which were verified one by one, beside those that this trust was made with.
+    /// What is superseded among those is left out: an old list in a folder would refuse what was fetched since.
     #[must_use]
     pub fn with_endorsements(&self, more: &Endorsements) -> Self {
         let (endorsements, anchors) = &*self.given;
-        let mut all = endorsements.clone();
+        let mut all = endorsements.without_superseded(more);
         all.extend(more.clone());
         Self { known: Arc::new(Known::new(&all, anchors)), ..self.clone() }
     }

@@ -109,6 +109,15 @@ pub fn verify(
     case.conclude(standings, true).map_err(Box::new)
 }
 
+/// True where these others say something newer of every certificate that a response is about.
+pub(crate) fn is_superseded(given: &[u8], by: &[Vec<u8>]) -> bool {
+    let Ok(given) = Response::decode(given) else { return false };
+    let by: Vec<_> = by.iter().filter_map(|bytes| Response::decode(bytes).ok()).collect();
+    let newer = by.iter().filter(|one| one.produced > given.produced);
+    let newer: Vec<_> = newer.flat_map(|one| one.single.iter().map(|single| &single.id)).collect();
+    given.single.iter().all(|single| newer.contains(&&single.id))
+}
+
 /// True when the bytes are a response that can be read.
 pub(super) fn is_response(bytes: &[u8]) -> bool {
     Response::decode(bytes).is_ok()

@@ -145,6 +145,12 @@ impl Document {
         &self.signature.signed
     }
 
+    /// The tag's id and its version. Unproven.
+    #[must_use]
+    pub fn edition(&self) -> (&str, u32) {
+        (&self.tag.id, self.tag.tag_version)
+    }
+
     /// What it claims to be about, for people and for finding it. Unproven.
     #[must_use]
     pub fn about(&self) -> (RimKind, &str, &str) {

@@ -52,10 +52,8 @@ impl Machine {
     }
 
     fn judged(&self, with: &Endorsements, mode: Mode, now: UnixTime) -> Verdict {
-        let mut given = self.own.clone();
-        given.extend(with.clone());
-        let policy = Policy::built_in();
-        let trust = Trust::new(policy, &given, &self.anchors());
+        let trust = Trust::new(Policy::built_in(), &self.own, &self.anchors());
+        let trust = trust.with_endorsements(with);
         check(&Input { evidence: self.evidence.clone(), nonce: None, mode, at: now }, &trust)
     }
 

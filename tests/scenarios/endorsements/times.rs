@@ -6,13 +6,13 @@ use sealroom_attestation::{
     UnixTime,
     endorsements::{Anchors, Endorsements},
 };
-use sealroom_forge::FakeTdx;
+use sealroom_forge::{Fake, FakeTdx, Generation};
 use sealroom_gateway::session::{Session, SessionError, Sources};
 use sealroom_tests::{
     clock,
     echo::Echo,
     hardware::{Chip, Platform},
-    vendors::{Fault, Service, Vendors},
+    vendors::{Edition, Fault, Service, Vendors},
     world,
 };
 use sealroom_verifier::{
@@ -140,4 +140,37 @@ async fn endorsements_that_are_signed_when_somebody_asks_count_when_they_land() 
     let gathered = gathered(&online, &machine, now).await;
     assert_eq!(problems(&gathered), Vec::<&str>::new());
     assert_eq!(machine.proven(&gathered, clock::present()), Ok(()));
+}
+
+/// A folder that somebody filled a month ago, beside what is fetched now.
+#[tokio::test]
+async fn endorsements_that_were_given_and_have_ended_do_not_refuse_what_was_fetched_since() {
+    let vendors = vendors();
+    for mut machine in machines(&vendors) {
+        let folder = folder();
+        let online = store(folder.path(), Some(services(&vendors)), &machine);
+        let old = gathered(&online, &machine, NOW).await;
+        let later = NOW.plus(31 * 86_400);
+        machine.own.extend(old.endorsements);
+        let nothing = Gathered::default();
+        assert!(machine.proven(&nothing, later).is_err(), "the control: the old ones have ended");
+        vendors.publish(vendors.edition().next(later));
+        let fetched = gathered(&online, &machine, later).await;
+        assert_eq!(machine.proven(&fetched, later), Ok(()));
+        vendors.publish(Edition::at(NOW));
+    }
+}
+
+/// A site with two generations of AMD's has the lists of both in one folder.
+#[tokio::test]
+async fn endorsements_of_another_generation_in_the_same_folder_do_not_refuse() {
+    let vendors = vendors();
+    let [mut machine, _, _] = machines(&vendors);
+    let folder = folder();
+    let online = store(folder.path(), Some(services(&vendors)), &machine);
+    let fetched = gathered(&online, &machine, NOW).await;
+    let turin = Fake::snp(SEED).generation(Generation::Turin).sign();
+    machine.own.snp.crls.push(turin.crl);
+    assert_eq!(machine.proven(&Gathered::default(), NOW), Err("snp.vek.present"));
+    assert_eq!(machine.proven(&fetched, NOW), Ok(()));
 }

@@ -125,6 +125,8 @@ impl Asked {
             // Some of it may be signed since.
             question.at = now()?;
         }
+        // An old list in a folder would refuse what was fetched since.
+        question.endorsements.retain(|file| !is_superseded(file, &gathered.endorsements));
         let entries = gathered.found.into_iter().map(|(_, asked)| asked.entry);
         question.endorsements.extend(entries.flat_map(|entry| entry.files.clone()));
         // As whoever asks again reads them: the same files in the same order.
@@ -134,4 +136,11 @@ impl Asked {
         }
         Ok(())
     }
+}
+
+/// True where everything in a file is older than what was fetched.
+fn is_superseded(file: &[u8], by: &Endorsements) -> bool {
+    let mut own = Endorsements::default();
+    let is_read = own.add_file(file).is_ok() && own != Endorsements::default();
+    is_read && own.without_superseded(by) == Endorsements::default()
 }

@@ -118,6 +118,46 @@ fn endorsements_are_fetched_by_check_where_it_may_and_kept_for_the_next_time() {
     assert_eq!(desk.run(&["cache", "verify", "--cache=cache"]).status.code(), Some(0));
 }
 
+/// A newer statement that came by mistake refuses genuine ones until somebody says that it is to be forgotten.
+#[test]
+fn endorsements_that_somebody_forgets_may_be_older_again() {
+    let desk = Desk::new();
+    let root = format!("--danger-accept-simulated={}", desk.root);
+    let fetch = ["fetch", "report.bin", "--to=endorsements", &root];
+    assert_eq!(desk.online(&fetch).status.code(), Some(0));
+    let rows = json(&desk.run(&["cache", "ratchet", "--state=state", "--json"]));
+    let row = rows.get(0).expect("the list's row");
+    let name = row["name"].as_str().expect("a name");
+    assert_eq!((row["number"].as_str(), name.contains("/amd/crl/")), (Some("0a"), true), "{rows}");
+    fs::remove_dir_all(desk.at("cache")).expect("a folder");
+    desk.vendors.set(Service::Kds, Fault::RolledBack);
+    let refused = desk.online(&fetch);
+    let told = text(&refused.stderr);
+    let hint = format!("sealroom-verifier cache forget {name}");
+    assert_eq!((refused.status.code(), told.contains(&hint)), (Some(2), true), "{told}");
+    let forget = ["cache", "forget", name, "--cache=cache", "--state=state"];
+    let forgotten = desk.run(&forget);
+    assert_eq!(forgotten.status.code(), Some(0));
+    assert!(text(&forgotten.stdout).starts_with("forgot 0a "), "{}", text(&forgotten.stdout));
+    assert_eq!(desk.run(&forget).status.code(), Some(1), "nothing is left to forget");
+    assert_eq!(desk.online(&fetch).status.code(), Some(0));
+    let rows = text(&desk.run(&["cache", "ratchet", "--state=state"]).stdout);
+    assert!(rows.starts_with("09 "), "{rows}");
+    assert_eq!(desk.run(&forget).status.code(), Some(0));
+}
+
+#[test]
+fn endorsements_in_a_folder_that_have_ended_do_not_refuse_what_check_fetches() {
+    let desk = Desk::new();
+    let root = format!("--danger-accept-simulated={}", desk.root);
+    let now = clock::present().0;
+    let old: FakeSnp = Fake::snp(SEED).list(1, now - 60 * 86_400, now - 86_400);
+    fs::write(desk.at("old.crl"), old.sign().crl).expect("a file");
+    let check = ["check", "report.bin", "--policy=policy.toml", "--with=old.crl", "--fetch", &root];
+    let fetched = desk.online(&check);
+    assert_eq!(fetched.status.code(), Some(0), "{}", text(&fetched.stdout));
+}
+
 #[test]
 fn endorsements_that_were_fetched_for_a_bundle_are_in_it() {
     let desk = Desk::new();

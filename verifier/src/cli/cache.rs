@@ -1,6 +1,11 @@
 //! `cache`: what was fetched and is kept.
 
-use std::{fs, io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, Result};
 use clap::Subcommand;
@@ -9,11 +14,11 @@ use serde::Serialize;
 
 use super::{
     files::shown,
-    sources::open_cache,
+    sources::{open_cache, open_ratchet},
     values::{now, rfc3339},
 };
 use crate::{
-    endorsements::{DiskError, Entry},
+    endorsements::{DiskError, Edition, Entry},
     report::visible,
 };
 
@@ -45,6 +50,47 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Place,
     },
+    /// List the newest edition that was ever seen of each statement: no older one passes.
+    #[command(after_help = "Examples:
+  sealroom-verifier cache ratchet
+  sealroom-verifier cache ratchet --json --state state/")]
+    Ratchet {
+        #[command(flatten)]
+        state: State,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget one statement, its entry and its newest edition: whatever counts passes again, older or not. Exit 0: done; 1:
+    /// there was nothing.
+    #[command(after_help = "Examples:
+  sealroom-verifier cache forget intel/tcb/tdx/00806f050000/standard")]
+    Forget {
+        /// Its name, as `cache ratchet` lists it; without what follows a # all of its tracks.
+        name: String,
+        /// The cache. The folder `sealroom` in your cache folder when it is not given.
+        #[arg(long, value_name = "FOLDER")]
+        cache: Option<PathBuf>,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+/// Where the newest editions are remembered.
+#[derive(Debug, clap::Args)]
+pub(super) struct State {
+    /// The folder of the ratchet. The folder `sealroom` in your state folder when it is not given.
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+}
+
+/// One row of the ratchet, for programs.
+#[derive(Debug, Serialize)]
+struct Row {
+    name: String,
+    /// In hexadecimal; empty where the statement has no number.
+    number: String,
+    issued: String,
 }
 
 /// A cache, and a time.
@@ -76,6 +122,8 @@ pub(super) fn run(command: &Command) -> Result<ExitCode> {
         Command::List { place, json } => list(place, *json),
         Command::Verify { place } => verify(place),
         Command::Prune { place } => prune(place),
+        Command::Ratchet { state, json } => ratchet(state, *json),
+        Command::Forget { name, cache, state } => forget(name, cache.as_deref(), state),
     }
 }
 
@@ -148,6 +196,51 @@ fn prune(place: &Place) -> Result<ExitCode> {
             fs::remove_file(&path).with_context(|| format!("removing {}", shown(&path)))?;
             print(&line, &mut out)?;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row((name, edition): (String, Edition)) -> Row {
+    let Edition { number, issued } = edition;
+    Row { name, number: hex::encode(number), issued: issued.to_string() }
+}
+
+fn print_row(row: &Row, out: &mut impl Write) -> std::io::Result<()> {
+    let Row { name, number, issued } = row;
+    let (name, number): (String, _) =
+        (name.chars().map(visible).collect(), if number.is_empty() { "-" } else { number });
+    writeln!(out, "{number:8} {issued:20}  {name}")
+}
+
+fn ratchet(state: &State, json: bool) -> Result<ExitCode> {
+    let rows = open_ratchet(state.state.as_deref())?.rows().context("reading the ratchet")?;
+    let rows: Vec<_> = rows.into_iter().map(row).collect();
+    let mut out = anstream::stdout();
+    if json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+    } else {
+        rows.iter().try_for_each(|row| print_row(row, &mut out))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn forget(name: &str, cache: Option<&Path>, state: &State) -> Result<ExitCode> {
+    let (cache, ratchet) = (open_cache(cache)?, open_ratchet(state.state.as_deref())?);
+    // The entry first: one that was left would be asked for under its own name.
+    let entry = name.split_once('#').map_or(name, |(entry, _)| entry);
+    let is_removed = cache.remove(entry).context("removing the entry")?;
+    let gone = ratchet.forget(name).context("forgetting the newest edition")?;
+    let mut out = anstream::stdout();
+    if is_removed {
+        writeln!(out, "removed the entry {}", entry.chars().map(visible).collect::<String>())?;
+    }
+    for row in gone.iter().map(|(name, edition)| row((name.clone(), edition.clone()))) {
+        write!(out, "forgot ")?;
+        print_row(&row, &mut out)?;
+    }
+    if !is_removed && gone.is_empty() {
+        writeln!(out, "nothing is known of {}", name.chars().map(visible).collect::<String>())?;
+        return Ok(ExitCode::from(1));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -15,8 +15,8 @@ use sealroom_attestation::{
 
 use crate::{
     endorsements::{
-        Asked, Base, Cache, FetchError, Gathered, Needs, Origin, Ratchet, Resource, Service,
-        Services, Store, Update, gather, needs,
+        Asked, Base, Cache, FetchError, Gathered, Needs, Origin, Ratchet, Resource, RolledBack,
+        Service, Services, Store, Update, gather, needs,
     },
     verdict::Claims,
 };
@@ -77,6 +77,25 @@ pub(super) fn open_cache(folder: Option<&Path>) -> Result<Cache> {
     Cache::open(&folder).context("opening the cache")
 }
 
+/// The ratchet in a folder, or in the user's own.
+pub(super) fn open_ratchet(folder: Option<&Path>) -> Result<Ratchet> {
+    let own = || own_folder("XDG_STATE_HOME", ".local/state");
+    let folder = folder.map(Path::to_owned).map_or_else(own, Ok)?;
+    Ratchet::open(&folder).context("opening the ratchet")
+}
+
+/// What else may be done about a statement that did not come.
+fn advice(error: &FetchError) -> Option<String> {
+    match error {
+        FetchError::RolledBack(RolledBack { name, .. }) => Some(format!(
+            "a mirror is behind, or somebody replays old answers; where the newer one came by mistake, as of Intel's early \
+             track: sealroom-verifier cache forget {name}"
+        )),
+        FetchError::Pausing { error, .. } => advice(error),
+        _ => None,
+    }
+}
+
 impl Sources {
     /// The cache.
     pub(super) fn cache(&self) -> Result<Cache> {
@@ -94,9 +113,7 @@ impl Sources {
     /// # Errors
     /// Where a folder cannot be opened, or the ratchet cannot be read.
     pub fn store(&self, anchors: Anchors) -> Result<Store> {
-        let own = || own_folder("XDG_STATE_HOME", ".local/state");
-        let state = self.state.clone().map_or_else(own, Ok)?;
-        let ratchet = Ratchet::open(&state).context("opening the ratchet")?;
+        let ratchet = open_ratchet(self.state.as_deref())?;
         let services = self.services();
         let services = (!self.offline).then_some(services);
         Ok(Store::new(services, anchors, self.cache()?, ratchet))
@@ -138,7 +155,12 @@ impl Sources {
                     );
                 }
                 Ok(_) => anstream::eprintln!("{passed:5.1} s  kept    {resource}"),
-                Err(error) => anstream::eprintln!("{passed:5.1} s  FAILED  {resource}: {error}"),
+                Err(error) => {
+                    anstream::eprintln!("{passed:5.1} s  FAILED  {resource}: {error}");
+                    if let Some(advice) = advice(error) {
+                        anstream::eprintln!("         do: {advice}");
+                    }
+                }
             }
         };
         let (needs, gathered) = runtime.block_on(gather(&store, read, name, now, &tell));

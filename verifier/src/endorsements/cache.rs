@@ -117,6 +117,14 @@ impl Cache {
         disk::replace(&self.path(&entry.name), &entry.encode())
     }
 
+    /// Removes the entry of a name. Says whether there was one.
+    ///
+    /// # Errors
+    /// [`DiskError`] where it cannot be removed.
+    pub fn remove(&self, name: &str) -> Result<bool, DiskError> {
+        disk::remove(&self.path(name))
+    }
+
     /// Every entry, by its name. One that cannot be read is an error in its place.
     ///
     /// # Errors

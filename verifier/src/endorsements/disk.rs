@@ -58,6 +58,15 @@ pub(super) fn read(path: &Path, longest: u64) -> Result<Option<Vec<u8>>, DiskErr
     Ok(Some(bytes))
 }
 
+/// Removes a file. Says whether there was one.
+pub(super) fn remove(path: &Path) -> Result<bool, DiskError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(DiskError::io("removing", path)(error)),
+    }
+}
+
 /// Puts a file in place of another at once: written beside it, brought to disk, and then named.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = path.parent().unwrap_or(Path::new("."));

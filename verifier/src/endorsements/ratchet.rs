@@ -41,6 +41,8 @@ pub struct Ratchet {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("edition {} of {} was seen before, this one is {} of {}", hex::encode(&newest.number), newest.issued, hex::encode(&found.number), found.issued)]
 pub struct RolledBack {
+    /// Of what: the ratchet's row.
+    pub name: String,
     /// The newest that was verified.
     pub newest: Edition,
     /// The one that came.
@@ -74,7 +76,7 @@ impl Ratchet {
         match newest.get(name) {
             Some(newest) if found.is_before(newest) => {
                 let (newest, found) = (newest.clone(), found.clone());
-                return Ok(Err(RolledBack { newest, found }));
+                return Ok(Err(RolledBack { name: name.to_owned(), newest, found }));
             }
             Some(newest) if newest == found => return Ok(Ok(())),
             _ => {}
@@ -97,6 +99,31 @@ impl Ratchet {
     /// [`DiskError`] where the file cannot be read.
     pub fn newest(&self, name: &str) -> Result<Option<Edition>, DiskError> {
         Ok(self.read()?.remove(name))
+    }
+
+    /// Every row: the newest edition that was verified of each statement.
+    ///
+    /// # Errors
+    /// [`DiskError`] where the file cannot be read.
+    pub fn rows(&self) -> Result<BTreeMap<String, Edition>, DiskError> {
+        self.read()
+    }
+
+    /// Forgets a statement, in all of its tracks: whatever counts is the newest again. Only a person may want that. The rows
+    /// that are gone.
+    ///
+    /// # Errors
+    /// [`DiskError`] where the file cannot be read or replaced.
+    pub fn forget(&self, name: &str) -> Result<BTreeMap<String, Edition>, DiskError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.lock()?;
+        let tracks = |row: &str| row.split_once('#').is_some_and(|(base, _)| base == name);
+        let (gone, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.read()?.into_iter().partition(|(row, _)| row == name || tracks(row));
+        if !gone.is_empty() {
+            disk::replace(&self.path, text(&left).as_bytes())?;
+        }
+        Ok(gone)
     }
 
     /// Held until it is dropped.
@@ -195,7 +222,8 @@ mod tests {
         }
         for older in [edition(4, 99), edition(5, 50)] {
             let newest = edition(5, 51);
-            assert_eq!(admit(&older), Err(RolledBack { newest, found: older }));
+            let name = list.to_owned();
+            assert_eq!(admit(&older), Err(RolledBack { name, newest, found: older }));
         }
         let other = "amd/crl/Genoa";
         let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
@@ -234,6 +262,23 @@ mod tests {
         assert_eq!(held(), ["amd/crl/Genoa", old[0], new, old[1]]);
         ratchet.admit(new, &standing(11 + RESPONSE_LIFE)).expect("a disk").expect("newer");
         assert_eq!(held(), ["amd/crl/Genoa", new, old[1]]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_forgotten_in_all_of_its_tracks_and_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ratchet = Ratchet::open(folder.path()).expect("a ratchet");
+        for name in ["nvidia/rim/A#01", "nvidia/rim/A#02", "nvidia/rim/AB#01", "nvidia/rim/A"] {
+            ratchet.admit(name, &edition(1, 1)).expect("a disk").expect("newer");
+        }
+        let gone = ratchet.forget("nvidia/rim/A").expect("a disk");
+        assert_eq!(gone.len(), 3);
+        assert_eq!(
+            ratchet.rows().expect("a file").into_keys().collect::<Vec<_>>(),
+            ["nvidia/rim/AB#01"]
+        );
+        assert_eq!(ratchet.forget("nvidia/rim/A").expect("a disk").len(), 0);
+        assert_eq!(ratchet.forget("nvidia/rim/AB#01").expect("a disk").len(), 1);
     }
 
     #[test]

@@ -17,11 +17,15 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
+    task::JoinSet,
     time::timeout,
 };
 use tokio_rustls::TlsConnector;
 
-use super::{base::Base, validators::Validators};
+use super::{
+    base::Base,
+    validators::{Validators, date},
+};
 
 /// The longest that connecting may take, TLS included.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -217,12 +221,11 @@ async fn exchange<T>(
     let mut builder = http1::Builder::new();
     builder.max_headers(HEADERS).max_buf_size(HEADER_BYTES);
     let (mut handle, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    // The connection ends with the handle and the body; why it ended is told to whoever reads.
-    let driver = tokio::spawn(async move { drop(connection.await) });
+    // Why a connection ended is told to whoever reads; it ends with this function, also where a deadline ends that.
+    let mut driver = JoinSet::new();
+    driver.spawn(async move { drop(connection.await) });
     let response = handle.send_request(request).await.map_err(broken)?;
-    let reply = read(response).await;
-    driver.abort();
-    reply
+    read(response).await
 }
 
 fn request(base: &Base, ask: &Ask<'_>) -> Request<Full<Bytes>> {
@@ -266,7 +269,7 @@ async fn read(
         StatusCode::NOT_FOUND => return Ok(Reply::NotFound),
         status if status.is_redirection() => return Err(HttpError::Redirect { base: name() }),
         status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
-            let retry_after = value(&head.headers, &RETRY_AFTER).and_then(|text| text.parse().ok());
+            let retry_after = retry_after(&head.headers);
             return Err(HttpError::Busy { base: name(), status: status.as_u16(), retry_after });
         }
         status => return Err(HttpError::Status { base: name(), status: status.as_u16() }),
@@ -293,8 +296,37 @@ async fn read(
     })
 }
 
+/// Seconds until it may be asked again: a number, or a date by the service's own clock (RFC 9110 §10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    let text = value(headers, &RETRY_AFTER)?;
+    let until = || Some(date(&text)?.0.saturating_sub(date(&value(headers, &DATE)?)?.0));
+    text.parse().ok().or_else(until)
+}
+
 /// A header's text, where there is one and it is not longer than any that is kept.
 fn value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     (value.len() <= KEPT).then(|| value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_says_when_to_come_again_in_seconds_or_by_a_date_of_its_own_clock() {
+        let (begin, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:37 GMT");
+        for (said, clock, seconds) in [
+            ("120", None, Some(120)),
+            (later, Some(begin), Some(60)),
+            (begin, Some(later), Some(0)),
+            (later, None, None),
+            ("soon", Some(begin), None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(said));
+            clock.map(|clock| headers.insert(DATE, HeaderValue::from_static(clock)));
+            assert_eq!(retry_after(&headers), seconds, "{said}");
+        }
+    }
 }

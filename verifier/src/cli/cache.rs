@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{ErrorKind, Write},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -43,7 +43,7 @@ pub(super) enum Command {
         #[command(flatten)]
         place: Place,
     },
-    /// Remove what has ended, and what cannot be read.
+    /// Remove what has ended, and what is no entry any more.
     #[command(after_help = "Examples:
   sealroom-verifier cache prune")]
     Prune {
@@ -112,7 +112,7 @@ struct Line {
     fetched_at: Option<String>,
     from: Option<String>,
     until: Option<String>,
-    /// `counts`, `ended`, `not yet` or `broken`.
+    /// `counts`, `ended`, `not yet`, `broken`, or `unread` where it could not be opened.
     state: &'static str,
 }
 
@@ -142,9 +142,19 @@ impl Place {
 }
 
 fn line(file: String, entry: &Result<Entry, DiskError>, at: UnixTime) -> Line {
-    let Ok(entry) = entry else {
-        let state = "broken";
-        return Line { file, name: None, fetched_at: None, from: None, until: None, state };
+    let without = |state| Line {
+        file: file.clone(),
+        name: None,
+        fetched_at: None,
+        from: None,
+        until: None,
+        state,
+    };
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(DiskError::Broken { .. }) => return without("broken"),
+        // What this user may not read, another may.
+        Err(_) => return without("unread"),
     };
     let window = entry.statement.validity;
     let state = match window {
@@ -193,7 +203,11 @@ fn prune(place: &Place) -> Result<ExitCode> {
     let mut out = anstream::stdout();
     for (path, line) in place.lines()? {
         if matches!(line.state, "ended" | "broken") {
-            fs::remove_file(&path).with_context(|| format!("removing {}", shown(&path)))?;
+            match fs::remove_file(&path) {
+                // Another one was faster.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.with_context(|| format!("removing {}", shown(&path)))?,
+            }
             print(&line, &mut out)?;
         }
     }

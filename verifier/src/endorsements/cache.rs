@@ -93,6 +93,14 @@ impl Cache {
         Ok(Self { folder: folder.to_owned() })
     }
 
+    /// Tries whether entries could be kept.
+    ///
+    /// # Errors
+    /// [`DiskError`] where the folder cannot be written to.
+    pub fn try_write(&self) -> Result<(), DiskError> {
+        disk::try_write(&self.folder)
+    }
+
     /// The entry of a name, if there is one.
     ///
     /// # Errors
@@ -135,11 +143,8 @@ impl Cache {
         for file in fs::read_dir(&self.folder).map_err(listing())? {
             let path = file.map_err(listing())?.path();
             if path.extension().is_some_and(|ending| ending == ENDING) {
-                let entry = read(&path).and_then(|entry| {
-                    let reason = "it is gone".to_owned();
-                    entry.ok_or(DiskError::Broken { path: path.clone(), reason })
-                });
-                all.push((path, entry));
+                // Who prunes it meanwhile leaves nothing to tell of.
+                all.extend(read(&path).transpose().map(|entry| (path, entry)));
             }
         }
         all.sort_by(|(one, _), (other, _)| one.cmp(other));

@@ -4,7 +4,13 @@ use std::{
     fs,
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
+
+/// How the name of a file begins that is not in its place yet.
+const BESIDE: &str = ".new-";
+/// After this its writer is gone.
+const ABANDONED: Duration = Duration::from_secs(3600);
 
 /// Why something was not read from disk, or not written.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +42,30 @@ impl DiskError {
     }
 }
 
-/// Makes a folder, and those above it.
+/// Makes a folder, and those above it. What a writer left in it who was killed is removed.
 pub(super) fn make_folder(path: &Path) -> Result<(), DiskError> {
-    fs::create_dir_all(path).map_err(DiskError::io("making", path))
+    fs::create_dir_all(path).map_err(DiskError::io("making", path))?;
+    sweep(path);
+    Ok(())
+}
+
+/// Removes files that were written beside their place and never named. Another process may write one now, and none takes
+/// an hour; what cannot be removed is in nobody's way.
+fn sweep(folder: &Path) {
+    let Some(long_ago) = SystemTime::now().checked_sub(ABANDONED) else { return };
+    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_beside = file.file_name().to_string_lossy().starts_with(BESIDE);
+        let written = file.metadata().and_then(|about| about.modified());
+        if is_beside && written.is_ok_and(|written| written < long_ago) {
+            drop(fs::remove_file(file.path()));
+        }
+    }
+}
+
+/// Tries whether files can be written to a folder.
+pub(super) fn try_write(folder: &Path) -> Result<(), DiskError> {
+    let file = tempfile::Builder::new().prefix(BESIDE).tempfile_in(folder);
+    file.map(drop).map_err(DiskError::io("writing to", folder))
 }
 
 /// Reads a file of at most `longest` bytes; `None` where there is none.
@@ -72,7 +99,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let writing = || DiskError::io("writing", path);
     let mut beside =
-        tempfile::Builder::new().prefix(".new-").tempfile_in(folder).map_err(writing())?;
+        tempfile::Builder::new().prefix(BESIDE).tempfile_in(folder).map_err(writing())?;
     beside.write_all(bytes).map_err(writing())?;
     beside.as_file().sync_all().map_err(writing())?;
     beside.persist(path).map_err(|error| writing()(error.error))?;
@@ -95,6 +122,21 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
         assert!(matches!(read(&path, 5), Err(DiskError::Broken { .. })));
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_removed_after_an_hour() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, age) in [(".new-old", 3700), (".new-young", 3500), ("old", 3700)] {
+            let file = fs::File::create(folder.path().join(name)).expect("a file");
+            let written = SystemTime::now() - Duration::from_secs(age);
+            file.set_modified(written).expect("a time");
+        }
+        make_folder(folder.path()).expect("it is there");
+        let left = fs::read_dir(folder.path()).expect("a folder");
+        let mut left: Vec<_> = left.map(|file| file.expect("a file").file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".new-young", "old"]);
     }
 
     #[test]

@@ -101,6 +101,14 @@ impl Ratchet {
         Ok(self.read()?.remove(name))
     }
 
+    /// Tries whether it could be moved.
+    ///
+    /// # Errors
+    /// [`DiskError`] where its folder cannot be written to.
+    pub fn try_write(&self) -> Result<(), DiskError> {
+        disk::try_write(self.path.parent().unwrap_or(Path::new(".")))
+    }
+
     /// Every row: the newest edition that was verified of each statement.
     ///
     /// # Errors

@@ -228,6 +228,18 @@ fn endorsements_services_out_of_reach_are_what_the_doctor_finds() {
     let told = text(&ill.stdout);
     assert_eq!((ill.status.code(), told.matches("FAIL").count()), (Some(1), 1), "{told}");
     assert!(told.contains("FAIL  nvidia-rim at "));
+    let offline = desk.online(&["doctor", "--offline"]);
+    assert_eq!((offline.status.code(), text(&offline.stdout).contains("nvidia")), (Some(0), false));
+    let root = format!("--danger-accept-simulated={}", desk.root);
+    assert_eq!(
+        desk.online(&["fetch", "report.bin", "--to=endorsements", &root]).status.code(),
+        Some(0)
+    );
+    assert_eq!(desk.online(&["doctor", "--offline"]).status.code(), Some(0));
+    fs::remove_file(desk.at("state").join("ratchet")).expect("a file");
+    let ill = desk.online(&["doctor", "--offline"]);
+    assert_eq!(ill.status.code(), Some(1));
+    assert!(text(&ill.stdout).contains("OLDER ONES WOULD PASS"), "{}", text(&ill.stdout));
     write_broken(&desk.at("state").join("ratchet"));
     let ill = desk.online(&["doctor"]);
     assert!(text(&ill.stdout).contains("FAIL  what is kept: "), "{}", text(&ill.stdout));

@@ -8,10 +8,11 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use super::{sources::Sources, values::now};
-use crate::endorsements::{Base, Service, probe};
+use crate::endorsements::{Base, Entry, Service, probe};
 
 const AFTER_HELP: &str = "\
-Knocks at every service, compares this machine's clock with theirs, and looks at the cache. Nothing is fetched.
+Knocks at every service, compares this machine's clock with theirs, and looks at cache and ratchet. Nothing is fetched, and
+with --offline nobody is asked.
 Exit codes: 0 all is well, 1 something is not, 3 usage.
 
 Examples:
@@ -46,10 +47,11 @@ struct Finding {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
-    let mut findings = vec![kept(arguments)];
+    let mut findings = vec![kept(arguments), writable(arguments)];
+    findings.extend(unremembered(arguments));
     let services = arguments.sources.services();
-    for service in Service::ALL {
-        let base = services.base(service);
+    for service in Service::ALL.into_iter().filter(|_| !arguments.sources.is_offline()) {
+        let base = services.asked(service);
         findings.extend(runtime.block_on(reach(service, &base))?);
     }
     let mut out = anstream::stdout();
@@ -77,7 +79,7 @@ fn kept(arguments: &Arguments) -> Finding {
     let read = || -> Result<String> {
         arguments.sources.store(sealroom_attestation::endorsements::Anchors::production())?;
         let (at, entries) = (now()?, arguments.sources.cache()?.list()?);
-        let counts = |entry: &crate::endorsements::Entry| entry.statement.validity.contains(at);
+        let counts = |entry: &Entry| entry.statement.validity.contains(at);
         let counting = entries.iter().filter(|(_, entry)| entry.as_ref().is_ok_and(counts)).count();
         let broken = entries.iter().filter(|(_, entry)| entry.is_err()).count();
         let oldest = entries.iter().filter_map(|(_, entry)| entry.as_ref().ok());
@@ -95,6 +97,38 @@ fn kept(arguments: &Arguments) -> Finding {
             Finding { about, well: false, found: format!("{error:#}"), fix }
         }
     }
+}
+
+/// Cache and ratchet can be written to: what cannot be kept is not used.
+fn writable(arguments: &Arguments) -> Finding {
+    let about = "the folders".to_owned();
+    let write = || -> Result<()> {
+        arguments.sources.cache()?.try_write()?;
+        Ok(arguments.sources.ratchet()?.try_write()?)
+    };
+    match write() {
+        Ok(()) => Finding { about, well: true, found: "can be written to".to_owned(), fix: None },
+        Err(error) => {
+            let fix = Some("give this user the folders, or name others with --cache and --state");
+            Finding { about, well: false, found: format!("{error:#}"), fix }
+        }
+    }
+}
+
+/// Entries without a ratchet: somebody removed it, or it is another folder, and what is older than they are would pass.
+fn unremembered(arguments: &Arguments) -> Option<Finding> {
+    let entries = arguments.sources.cache().ok()?.list().ok()?;
+    let rows = arguments.sources.ratchet().ok()?.rows().ok()?;
+    let has_edition = |entry: &Entry| entry.statement.edition.is_some();
+    let editions = entries.iter().filter(|(_, entry)| entry.as_ref().is_ok_and(has_edition));
+    let (count, about) = (editions.count(), "the ratchet".to_owned());
+    let found = format!(
+        "{count} entries are kept and no newest edition is remembered: OLDER ONES WOULD PASS"
+    );
+    let fix = Some(
+        "name the folder of the ratchet with --state; where it is lost, fetch from the vendors once",
+    );
+    (count > 0 && rows.is_empty()).then_some(Finding { about, well: false, found, fix })
 }
 
 /// Whether a service answers, and what time it has.

@@ -108,12 +108,22 @@ impl Sources {
         mirrors.fold(Services::default(), |all, (service, base)| all.with_mirror(service, base))
     }
 
+    /// The ratchet.
+    pub(super) fn ratchet(&self) -> Result<Ratchet> {
+        open_ratchet(self.state.as_deref())
+    }
+
+    /// True where nobody is to be asked.
+    pub(super) const fn is_offline(&self) -> bool {
+        self.offline
+    }
+
     /// The store over cache, ratchet and services.
     ///
     /// # Errors
     /// Where a folder cannot be opened, or the ratchet cannot be read.
     pub fn store(&self, anchors: Anchors) -> Result<Store> {
-        let ratchet = open_ratchet(self.state.as_deref())?;
+        let ratchet = self.ratchet()?;
         let services = self.services();
         let services = (!self.offline).then_some(services);
         Ok(Store::new(services, anchors, self.cache()?, ratchet))

@@ -173,14 +173,22 @@ impl Services {
     /// Whom to ask for this, and the path to ask for. A cache of Intel's service has the root's list too, under a path of
     /// its own.
     pub(super) fn place(&self, request: &Request) -> (Base, String) {
-        let service = request.service;
-        let own = self.mirrors.contains_key(&service);
-        match self.mirrors.get(&Service::Intel) {
-            Some(cache) if service == Service::IntelCertificates && !own => {
-                (cache.clone(), "/sgx/certification/v4/rootcacrl".to_owned())
-            }
-            _ => (self.base(service), request.path.clone()),
+        match self.cache_for(request.service) {
+            Some(cache) => (cache.clone(), "/sgx/certification/v4/rootcacrl".to_owned()),
+            None => (self.base(request.service), request.path.clone()),
         }
+    }
+
+    /// Who is asked in truth: a cache of Intel's service for the root's list, too.
+    #[must_use]
+    pub fn asked(&self, service: Service) -> Base {
+        self.cache_for(service).cloned().unwrap_or_else(|| self.base(service))
+    }
+
+    fn cache_for(&self, service: Service) -> Option<&Base> {
+        let own = self.mirrors.contains_key(&service);
+        let cache = self.mirrors.get(&Service::Intel);
+        cache.filter(|_| service == Service::IntelCertificates && !own)
     }
 }
 
@@ -251,6 +259,7 @@ mod tests {
     fn a_cache_of_intels_is_asked_for_the_roots_list_too() {
         let cache = Base::from_url("http://127.0.0.1:8081").expect("an address");
         let services = Services::default().with_mirror(Service::Intel, cache.clone());
+        assert_eq!(services.asked(Service::IntelCertificates), cache);
         let (base, path) = services.place(&Request::of(&Resource::IntelRootList));
         assert_eq!((base, &*path), (cache, "/sgx/certification/v4/rootcacrl"));
         let (base, _) =

@@ -62,6 +62,32 @@ fn amds_key_authority_and_list_count_each_by_itself() {
     assert_eq!(crl.number, Some(vec![1]));
 }
 
+/// A list outlives its root, and a document its signer: neither counts alone.
+#[test]
+fn statements_end_with_whoever_signed_them() {
+    let end = NOW.0 + 60;
+    let soon = move |spec: &mut sealroom_forge::CertificateSpec| spec.not_after = end;
+    let found = amd(&Fake::snp(SEED).authority(soon)).expect("genuine");
+    let ends = found.iter().map(|one| match one {
+        snp::Published::Authority { validity, .. } | snp::Published::Key { validity, .. } => {
+            validity.until.0 == end
+        }
+        snp::Published::List { validity, crl, .. } => *validity == crl.validity,
+    });
+    assert_eq!(ends.collect::<Vec<_>>(), [true; 3]);
+    let found = intel(&Fake::tdx(SEED).tcb_signer(soon)).expect("genuine");
+    for one in &found {
+        match one {
+            tdx::Published::List { crl, validity, .. } => assert_eq!(*validity, crl.validity),
+            tdx::Published::TcbInfo { edition, .. }
+            | tdx::Published::QeIdentity { edition, .. } => {
+                assert_eq!(edition.validity.until.0, end);
+            }
+        }
+    }
+    assert_eq!(found.len(), 4);
+}
+
 #[test]
 fn amds_statements_are_refused_each_by_its_check() {
     let chip = || Fake::snp(SEED);

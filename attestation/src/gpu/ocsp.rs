@@ -144,7 +144,7 @@ pub(crate) fn examine(
                 fits = true;
                 let answer = Answer { response, single, link };
                 if answer.counts(case, memory, now) {
-                    standing.learn(response, single);
+                    standing.learn(response, single, &answer.window(now));
                 }
             }
         }
@@ -229,7 +229,7 @@ fn coverage(case: &mut Case, standings: &[CertificateStanding], foreign: bool) {
 
 impl CertificateStanding {
     /// The worst of all answers stands.
-    fn learn(&mut self, response: &Response<'_>, single: &Single<'_>) {
+    fn learn(&mut self, response: &Response<'_>, single: &Single<'_>, window: &Window) {
         let standing = match single.status {
             Status::Good => Standing::Good,
             Status::Hold(_) => Standing::Hold,
@@ -237,8 +237,7 @@ impl CertificateStanding {
             Status::Revoked(_) => Standing::Revoked,
         };
         self.standing = self.standing.max(Some(standing));
-        let window = single.window().unwrap_or(Window::ALWAYS);
-        self.validity = Some(self.validity.map_or(window, |all| all.intersect(&window)));
+        self.validity = Some(self.validity.map_or(*window, |all| all.intersect(window)));
         let oldest = self.produced.map_or(response.produced, |one| one.min(response.produced));
         self.produced = Some(oldest);
     }
@@ -268,6 +267,15 @@ impl<'r> Answer<'r> {
             return false;
         };
         case.check(&checks::GPU_OCSP_SIGNATURE, self.signature(&signer, memory, now))
+    }
+
+    /// When it counts, and whoever signed it.
+    fn window(&self, now: UnixTime) -> Window {
+        let own = self.single.window().unwrap_or(Window::ALWAYS);
+        let own = own.intersect(&self.link.issuer.validity);
+        let signer = Signer::find(self.response, self.link.issuer, now).ok();
+        let delegate = signer.as_ref().and_then(Signer::delegate);
+        delegate.map_or(own, |delegate| own.intersect(&delegate.validity))
     }
 
     fn name(&self) -> String {

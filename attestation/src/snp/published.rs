@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::checks;
 use crate::claims::{Refusal, Verified};
-use crate::time::UnixTime;
+use crate::time::{UnixTime, Window};
 use crate::x509::{Certificate, Crl, Signatures};
 
 use super::anchors::{self, Anchor, Anchors};
@@ -27,6 +27,8 @@ pub enum Published {
         kind: VekKind,
         /// The certificate.
         certificate: Arc<Certificate>,
+        /// When it counts, and all above it.
+        validity: Window,
     },
     /// VCEK or VLEK: it signs reports.
     Key {
@@ -38,6 +40,8 @@ pub enum Published {
         tcb: Tcb,
         /// The certificate.
         certificate: Arc<Certificate>,
+        /// When it counts, and all above it.
+        validity: Window,
     },
     /// The root's revocation list.
     List {
@@ -45,6 +49,8 @@ pub enum Published {
         generation: Generation,
         /// The list.
         crl: Arc<Crl>,
+        /// When it counts, and the root above it.
+        validity: Window,
     },
 }
 
@@ -104,7 +110,8 @@ impl Examiner<'_> {
         };
         let signed = chain_signature(&self.signatures, &[one, &anchor.root], self.now);
         let holds = case.check(&checks::SNP_CHAIN_SIGNATURE, signed);
-        holds.then(|| Published::Authority { generation, kind, certificate: Arc::clone(one) })
+        let (certificate, validity) = (Arc::clone(one), together([one, &anchor.root]));
+        holds.then_some(Published::Authority { generation, kind, certificate, validity })
     }
 
     fn key(&self, case: &mut Case, one: &Arc<Certificate>) -> Option<Published> {
@@ -127,7 +134,8 @@ impl Examiner<'_> {
         holds = holds && case.check(&checks::SNP_CHAIN_SIGNATURE, signed());
         let tcb = extensions.tcb(generation).ok()?;
         let (hwid, certificate) = (extensions.hwid.clone(), Arc::clone(one));
-        holds.then_some(Published::Key { generation, hwid, tcb, certificate })
+        let validity = together(links);
+        holds.then_some(Published::Key { generation, hwid, tcb, certificate, validity })
     }
 
     /// The trusted root above an authority, where names, rights and dates fit.
@@ -155,6 +163,13 @@ impl Examiner<'_> {
         let holds = case.check(&checks::SNP_CRL_VALIDITY, bindings::crl_validity(crl, self.now))
             && case.check(&checks::SNP_CRL_SIGNATURE, signed());
         let generation = anchor.generation;
-        holds.then(|| Published::List { generation, crl: Arc::clone(crl) })
+        let validity = crl.validity.intersect(&anchor.root.validity);
+        holds.then(|| Published::List { generation, crl: Arc::clone(crl), validity })
     }
+}
+
+/// When all of them count.
+fn together<const N: usize>(certificates: [&Certificate; N]) -> Window {
+    let windows = certificates.into_iter().map(|one| one.validity);
+    windows.fold(Window::ALWAYS, |all, window| all.intersect(&window))
 }

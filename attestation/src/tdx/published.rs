@@ -26,6 +26,8 @@ pub enum Published {
         authority: Option<PckAuthority>,
         /// The list.
         crl: Crl,
+        /// When it counts, and all above it.
+        validity: Window,
     },
     /// TCB info of one model.
     TcbInfo {
@@ -50,7 +52,9 @@ pub enum Published {
 pub struct Edition {
     /// tcbEvaluationDataNumber: grows with every recovery.
     pub evaluation: u32,
-    /// From its issue to its next update.
+    /// When it was issued.
+    pub issued: UnixTime,
+    /// From its issue to its next update, and when all above it counts.
     pub validity: Window,
 }
 
@@ -93,7 +97,8 @@ impl Examiner<'_> {
         if let Some(anchor) = self.given.root_named(name, self.anchors) {
             let checks = [&checks::TDX_CRL_ROOT_VALIDITY, &checks::TDX_CRL_ROOT_SIGNATURE];
             let holds = self.list_holds(case, crl, &anchor.root, checks);
-            return holds.then(|| Published::List { authority: None, crl: crl.clone() });
+            let (crl, validity) = (crl.clone(), crl.validity.intersect(&anchor.root.validity));
+            return holds.then_some(Published::List { authority: None, crl, validity });
         }
         let Some(issuer) = self.given.named(name) else {
             let error = CrlError::Issuer { found: crl.issuer.shown().to_owned() };
@@ -109,10 +114,11 @@ impl Examiner<'_> {
                 return None;
             }
         };
-        self.authority_holds(case, issuer)?;
+        let above = self.authority_holds(case, issuer)?;
         let checks = [&checks::TDX_CRL_PCK_VALIDITY, &checks::TDX_CRL_PCK_SIGNATURE];
         let holds = self.list_holds(case, crl, issuer, checks);
-        holds.then(|| Published::List { authority: Some(authority), crl: crl.clone() })
+        let (crl, validity) = (crl.clone(), crl.validity.intersect(&above));
+        holds.then_some(Published::List { authority: Some(authority), crl, validity })
     }
 
     fn list_holds(
@@ -126,15 +132,15 @@ impl Examiner<'_> {
             && case.check(signature, crl_signature(&self.held, crl, issuer, self.now))
     }
 
-    /// The authority above platforms, up to the root.
-    fn authority_holds(&self, case: &mut Case, one: &Certificate) -> Option<()> {
+    /// The authority above platforms, up to the root: when both count.
+    fn authority_holds(&self, case: &mut Case, one: &Certificate) -> Option<Window> {
         let anchor = self.anchored(case, one)?;
         let dates = bindings::validity([one, &anchor.root], self.now);
         let signed = || link_signature(&self.held, one, &anchor.root, self.now);
         let holds = case.check(&checks::TDX_PCK_CONSTRAINTS, bindings::authority(one))
             & case.check(&checks::TDX_PCK_VALIDITY, dates)
             && case.check(&checks::TDX_PCK_SIGNATURE, signed());
-        holds.then_some(())
+        holds.then(|| one.validity.intersect(&anchor.root.validity))
     }
 
     fn anchored(&self, case: &mut Case, one: &Certificate) -> Option<Anchor> {
@@ -157,9 +163,12 @@ impl Examiner<'_> {
         let fits = case.check(&checks::TDX_TCB_INFO_KIND, bindings::tcb_info_kind(info, tee))
             & case.check(&checks::TDX_TCB_INFO_VALIDITY, dates);
         let check = &checks::TDX_TCB_INFO_SIGNATURE;
-        let holds = fits && self.document_holds(case, check, "TCB info", document);
-        let edition = edition(info.tcb_evaluation_data_number, info.window());
-        holds.then_some(Published::TcbInfo { tee, fmspc: Fmspc(info.fmspc.0), edition })
+        if !fits {
+            return None;
+        }
+        let above = self.document_holds(case, check, "TCB info", document)?;
+        let edition = edition(info.tcb_evaluation_data_number, info.window(), &above);
+        Some(Published::TcbInfo { tee, fmspc: Fmspc(info.fmspc.0), edition })
     }
 
     fn qe_identity(&self, case: &mut Case, document: &Document<QeIdentity>) -> Option<Published> {
@@ -173,34 +182,38 @@ impl Examiner<'_> {
         let fits = case.check(&checks::TDX_QE_IDENTITY_KIND, kind)
             & case.check(&checks::TDX_QE_IDENTITY_VALIDITY, dates);
         let check = &checks::TDX_QE_IDENTITY_SIGNATURE;
-        let holds = fits && self.document_holds(case, check, "QE identity", document);
-        let edition = edition(identity.tcb_evaluation_data_number, identity.window());
-        holds.then_some(Published::QeIdentity { tee, edition })
+        if !fits {
+            return None;
+        }
+        let above = self.document_holds(case, check, "QE identity", document)?;
+        let edition = edition(identity.tcb_evaluation_data_number, identity.window(), &above);
+        Some(Published::QeIdentity { tee, edition })
     }
 
-    /// The signer, up to the root, and its signature over the document.
+    /// The signer, up to the root, and its signature over the document: when both certificates count.
     fn document_holds<T>(
         &self,
         case: &mut Case,
         check: &'static Check,
         name: &'static str,
         document: &Document<T>,
-    ) -> bool {
+    ) -> Option<Window> {
         let Some(signer) = self.given.signer(document) else {
             case.missing(&checks::TDX_SIGNER_PRESENT, "the document's signer was not given");
-            return false;
+            return None;
         };
-        let Some(anchor) = self.anchored(case, &signer) else { return false };
+        let anchor = self.anchored(case, &signer)?;
         let dates = bindings::validity([&*signer, &anchor.root], self.now);
         let link = || link_signature(&self.held, &signer, &anchor.root, self.now);
         let signed = || document_signature(&self.held, name, document, &signer, self.now);
-        case.check(&checks::TDX_SIGNER_CHAIN, bindings::signer(&signer, &anchor.root))
+        let holds = case.check(&checks::TDX_SIGNER_CHAIN, bindings::signer(&signer, &anchor.root))
             && case.check(&checks::TDX_SIGNER_VALIDITY, dates)
             && case.check(&checks::TDX_SIGNER_SIGNATURE, link())
-            && case.check(check, signed())
+            && case.check(check, signed());
+        holds.then(|| signer.validity.intersect(&anchor.root.validity))
     }
 }
 
-const fn edition(evaluation: u32, validity: Window) -> Edition {
-    Edition { evaluation, validity }
+fn edition(evaluation: u32, own: Window, above: &Window) -> Edition {
+    Edition { evaluation, issued: own.from, validity: own.intersect(above) }
 }

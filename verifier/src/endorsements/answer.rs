@@ -222,14 +222,14 @@ fn of_responder(one: &CertificateStanding) -> Option<Statement> {
     Some(Statement { edition: Some(edition), track: String::new(), validity })
 }
 
-fn certificate(one: &x509::Certificate) -> Statement {
-    Statement { edition: None, track: String::new(), validity: one.validity }
+const fn certificate(validity: Window) -> Statement {
+    Statement { edition: None, track: String::new(), validity }
 }
 
-fn list(crl: &x509::Crl) -> Statement {
+fn list(crl: &x509::Crl, validity: Window) -> Statement {
     let number = crl.number.clone().unwrap_or_default();
     let edition = Edition { number, issued: crl.validity.from };
-    Statement { edition: Some(edition), track: String::new(), validity: crl.validity }
+    Statement { edition: Some(edition), track: String::new(), validity }
 }
 
 fn of_amd(resource: &Resource, one: &snp::Published) -> Option<Statement> {
@@ -237,15 +237,15 @@ fn of_amd(resource: &Resource, one: &snp::Published) -> Option<Statement> {
     match (resource, one) {
         (
             Resource::AmdChain { generation, kind },
-            Authority { generation: found, kind: found_kind, certificate: one },
-        ) => ((generation, kind) == (found, found_kind)).then(|| certificate(one)),
-        (Resource::AmdList { generation }, List { generation: found, crl }) => {
-            (generation == found).then(|| list(crl))
+            Authority { generation: found, kind: found_kind, validity, .. },
+        ) => ((generation, kind) == (found, found_kind)).then(|| certificate(*validity)),
+        (Resource::AmdList { generation }, List { generation: found, crl, validity }) => {
+            (generation == found).then(|| list(crl, *validity))
         }
         (
             Resource::AmdKey { generation, hwid, tcb },
-            Key { generation: found, hwid: Some(chip), tcb: level, certificate: one },
-        ) => ((generation, hwid, tcb) == (found, chip, level)).then(|| certificate(one)),
+            Key { generation: found, hwid: Some(chip), tcb: level, validity, .. },
+        ) => ((generation, hwid, tcb) == (found, chip, level)).then(|| certificate(*validity)),
         _ => None,
     }
 }
@@ -253,9 +253,11 @@ fn of_amd(resource: &Resource, one: &snp::Published) -> Option<Statement> {
 fn of_intel(resource: &Resource, one: &tdx::Published) -> Option<Statement> {
     use tdx::Published::{List, QeIdentity, TcbInfo};
     match (resource, one) {
-        (Resource::IntelRootList, List { authority: None, crl }) => Some(list(crl)),
-        (Resource::IntelList { authority }, List { authority: Some(found), crl }) => {
-            (authority == found).then(|| list(crl))
+        (Resource::IntelRootList, List { authority: None, crl, validity }) => {
+            Some(list(crl, *validity))
+        }
+        (Resource::IntelList { authority }, List { authority: Some(found), crl, validity }) => {
+            (authority == found).then(|| list(crl, *validity))
         }
         (Resource::TcbInfo { tee, fmspc, .. }, TcbInfo { tee: found, fmspc: model, edition }) => {
             ((tee, fmspc) == (found, model)).then(|| document(edition))
@@ -268,8 +270,8 @@ fn of_intel(resource: &Resource, one: &tdx::Published) -> Option<Statement> {
 }
 
 fn document(edition: &tdx::Edition) -> Statement {
-    let tdx::Edition { evaluation, validity } = *edition;
-    let edition = Edition { number: without_zeros(evaluation), issued: validity.from };
+    let tdx::Edition { evaluation, issued, validity } = *edition;
+    let edition = Edition { number: without_zeros(evaluation), issued };
     Statement { edition: Some(edition), track: String::new(), validity }
 }
 

@@ -22,6 +22,7 @@ mod pool;
 mod product;
 mod rows;
 mod scalar;
+mod slab;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -36,4 +37,5 @@ pub(crate) use matrix::Matrix;
 use matrix::PackError;
 pub(crate) use pool::Pool;
 pub(crate) use product::{project, project_onto};
-pub(crate) use rows::Rows;
+pub(crate) use rows::{Rounding, Rows};
+pub(crate) use slab::Slab;

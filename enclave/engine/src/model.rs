@@ -65,7 +65,11 @@ fn card(
 ) -> Result<ModelCard, LoadError> {
     let shape = llama.shape();
     let parameters = [
-        ("arithmetic", "int8 by groups of 32, sums in f32".to_owned()),
+        (
+            "arithmetic",
+            "int16 for attention and output, int8 elsewhere, by groups of 32, sums in f32"
+                .to_owned(),
+        ),
         ("kv-cache", "f16".to_owned()),
         ("context", context.to_string()),
         ("context.trained", shape.context.to_string()),

@@ -117,7 +117,10 @@ impl Case {
     }
 
     fn name(self) -> String {
-        clap::ValueEnum::to_possible_value(&self).expect("every case has a name").get_name().to_owned()
+        clap::ValueEnum::to_possible_value(&self)
+            .expect("every case has a name")
+            .get_name()
+            .to_owned()
     }
 }
 
@@ -190,7 +193,18 @@ fn compare(
         let ratio = ours / peer;
         let met = if more_is_better { ratio >= goal } else { ratio <= goal };
         let case = format!("{}, {threads} threads", case.name());
-        Row { bench: "engine", case, metric, unit, ours, peer, peer_name: "llama.cpp", ratio, goal, met }
+        Row {
+            bench: "engine",
+            case,
+            metric,
+            unit,
+            ours,
+            peer,
+            peer_name: "llama.cpp",
+            ratio,
+            goal,
+            met,
+        }
     };
     let goal = if threads == 1 { case.goal(is_default) } else { 1.0 };
     let mut rows = vec![

@@ -60,7 +60,7 @@ impl Vector for Avx2 {
             1
         };
         let start = if bits == 8 { 0 } else { centre };
-        let mut counts = _mm256_mullo_epi32(_mm256_set1_epi32(sum), _mm256_set1_epi32(-start));
+        let mut counts = _mm256_set1_epi32(-start * sum);
         for (index, codes) in codes.chunks_exact(pairs).enumerate() {
             let mut short = _mm256_setzero_si256();
             for (offset, &codes) in codes.iter().enumerate() {
@@ -78,6 +78,11 @@ impl Vector for Avx2 {
             counts = _mm256_add_epi32(counts, _mm256_madd_epi16(short, _mm256_set1_epi16(1)));
         }
         counts
+    }
+
+    #[inline(always)]
+    unsafe fn join(high: __m256i, low: __m256i) -> __m256i {
+        _mm256_add_epi32(_mm256_slli_epi32::<8>(high), low)
     }
 
     #[inline(always)]

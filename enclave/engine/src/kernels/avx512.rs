@@ -49,12 +49,17 @@ impl Vector for Avx512 {
         values: *const i8,
         sum: i32,
     ) -> __m512i {
-        let mut counts = _mm512_mullo_epi32(_mm512_set1_epi32(sum), _mm512_set1_epi32(-centre));
+        let mut counts = _mm512_set1_epi32(-centre * sum);
         for (index, codes) in codes.iter().enumerate() {
             let four = values.cast::<i32>().add(index).read_unaligned();
             counts = _mm512_dpbusd_epi32(counts, *codes, _mm512_set1_epi32(four));
         }
         counts
+    }
+
+    #[inline(always)]
+    unsafe fn join(high: __m512i, low: __m512i) -> __m512i {
+        _mm512_add_epi32(_mm512_slli_epi32::<8>(high), low)
     }
 
     #[inline(always)]

@@ -6,19 +6,18 @@ use half::{bf16, f16};
 use super::decode::Block;
 use super::layout::{GROUP, Kind, Layout, OUTPUTS, Storage, VECTOR, VECTORS};
 use super::pool::{Pool, Shared};
+use super::slab::{Piece, Slab};
 
 /// A matrix of (outputs, inputs) in tiles of 16 outputs; missing outputs of the last tile are zero.
 pub(crate) struct Matrix {
     kind: Kind,
     outputs: usize,
     inputs: usize,
-    lines: Vec<Line>,
+    weights: Piece,
 }
 
-/// A cache line: tiles begin on one.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
+/// Tiles begin on a cache line.
+const LINE: usize = 64;
 
 /// Why a tensor cannot be packed.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -31,6 +30,8 @@ pub(crate) enum PackError {
     Length { found: usize, expected: usize },
     #[error("a matrix of {outputs} outputs and {inputs} inputs")]
     Size { outputs: usize, inputs: usize },
+    #[error("{bytes} bytes for weights are not to be had")]
+    Memory { bytes: usize },
 }
 
 impl Matrix {
@@ -40,6 +41,7 @@ impl Matrix {
         outputs: usize,
         inputs: usize,
         blocks: &[u8],
+        slab: &mut Slab,
         pool: &mut Pool,
     ) -> Result<Self, PackError> {
         let kind = Kind::of(kind).ok_or(PackError::Kind { kind })?;
@@ -61,15 +63,15 @@ impl Matrix {
             return Err(PackError::Length { found: blocks.len(), expected });
         }
         let tiles = outputs.div_ceil(OUTPUTS);
-        let lines = tile_bytes(storage, inputs) / size_of::<Line>();
-        let mut matrix = Self { kind, outputs, inputs, lines: vec![Line([0; 64]); tiles * lines] };
-        let shared = Shared(matrix.lines.as_mut_ptr());
+        let length = tile_bytes(storage, inputs);
+        let bytes = length.checked_mul(tiles).ok_or(size)?;
+        let weights = slab.take(bytes).map_err(|_| PackError::Memory { bytes })?;
+        let mut matrix = Self { kind, outputs, inputs, weights };
+        let shared = Shared(matrix.weights.as_mut_ptr());
         pool.run(tiles, |tile| {
-            // SAFETY: tasks have different tiles, and the lines of a tile lie inside `lines`.
-            let bytes = unsafe {
-                let first = shared.get().add(tile * lines).cast::<u8>();
-                std::slice::from_raw_parts_mut(first, lines * size_of::<Line>())
-            };
+            // SAFETY: tasks have different tiles, and those lie one after the other in the piece.
+            let bytes =
+                unsafe { std::slice::from_raw_parts_mut(shared.get().add(tile * length), length) };
             let rows = blocks[tile * OUTPUTS * row..].chunks_exact(row).take(OUTPUTS);
             for (output, row) in rows.enumerate() {
                 pack_row(kind, row, output, bytes);
@@ -117,15 +119,14 @@ impl Matrix {
     }
 
     pub(super) fn tile(&self, index: usize) -> &[u8] {
-        let lines = self.lines.len() / self.tiles();
-        let lines = &self.lines[index * lines..][..lines];
-        // SAFETY: a line is 64 initialised bytes without padding.
-        unsafe { std::slice::from_raw_parts(lines.as_ptr().cast(), size_of_val(lines)) }
+        let bytes = self.weights.bytes();
+        let length = bytes.len() / self.tiles();
+        &bytes[index * length..][..length]
     }
 }
 
 fn tile_bytes(storage: Storage, inputs: usize) -> usize {
-    (inputs / storage.inputs() * storage.block()).next_multiple_of(size_of::<Line>())
+    (inputs / storage.inputs() * storage.block()).next_multiple_of(LINE)
 }
 
 /// Writes the weights of one output to its places in the tile.

@@ -4,7 +4,7 @@ use super::form::{Form, Work};
 use super::layout::{self, GROUP, Kind, OUTPUTS, Quantised};
 use super::matrix::Matrix;
 use super::pool::{Pool, Shared};
-use super::rows::{BLOCK, Rows};
+use super::rows::{BLOCK, Rounding, Rows};
 use super::tile::{self, Plain};
 use super::vector::Vector;
 
@@ -93,28 +93,41 @@ impl Work for Task<'_> {
                 Kind::F32 => self.plain::<V, tile::F32>(),
                 Kind::F16 => self.plain::<V, tile::F16>(),
                 Kind::Bf16 => self.plain::<V, tile::Bf16>(),
-                Kind::Q4_0 => self.quantised::<V, layout::Q4_0>(),
-                Kind::Q4_1 => self.quantised::<V, layout::Q4_1>(),
-                Kind::Q5_0 => self.quantised::<V, layout::Q5_0>(),
-                Kind::Q5_1 => self.quantised::<V, layout::Q5_1>(),
-                Kind::Q8_0 => self.quantised::<V, layout::Q8_0>(),
-                Kind::Q2K => self.quantised::<V, layout::Q2K>(),
-                Kind::Q3K => self.quantised::<V, layout::Q3K>(),
-                Kind::Q4K => self.quantised::<V, layout::Q4K>(),
-                Kind::Q5K => self.quantised::<V, layout::Q5K>(),
-                Kind::Q6K => self.quantised::<V, layout::Q6K>(),
+                Kind::Q4_0 => self.rounded::<V, layout::Q4_0>(),
+                Kind::Q4_1 => self.rounded::<V, layout::Q4_1>(),
+                Kind::Q5_0 => self.rounded::<V, layout::Q5_0>(),
+                Kind::Q5_1 => self.rounded::<V, layout::Q5_1>(),
+                Kind::Q8_0 => self.rounded::<V, layout::Q8_0>(),
+                Kind::Q2K => self.rounded::<V, layout::Q2K>(),
+                Kind::Q3K => self.rounded::<V, layout::Q3K>(),
+                Kind::Q4K => self.rounded::<V, layout::Q4K>(),
+                Kind::Q5K => self.rounded::<V, layout::Q5K>(),
+                Kind::Q6K => self.rounded::<V, layout::Q6K>(),
             }
         }
     }
 }
 
 impl Task<'_> {
+    /// # Safety
+    /// As [`Self::quantised`].
+    #[inline(always)]
+    unsafe fn rounded<V: Vector, Q: Quantised>(&self) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.rows.rounding() {
+                Rounding::Eight => self.quantised::<V, Q, false>(),
+                Rounding::Sixteen => self.quantised::<V, Q, true>(),
+            }
+        }
+    }
+
     /// A tile stays in the nearest cache while all rows pass by.
     ///
     /// # Safety
     /// The processor has the instructions of `V`, and the matrix is of kind `Q`.
     #[inline(always)]
-    unsafe fn quantised<V: Vector, Q: Quantised>(&self) {
+    unsafe fn quantised<V: Vector, Q: Quantised, const FINE: bool>(&self) {
         let groups = self.rows.inputs() / GROUP;
         for tile in self.tiles.clone() {
             let weights = self.matrix.tile(tile).as_ptr();
@@ -129,19 +142,19 @@ impl Task<'_> {
                         let out = self.outputs(tile, start + row);
                         match (count - row).min(V::ROWS) {
                             8.. => out.write::<V, 8>(|at| {
-                                tile::quantised::<V, Q, 8>(weights, at, groups, block, count)
+                                tile::quantised::<V, Q, FINE, 8>(weights, at, groups, block, count)
                             }),
                             4.. => out.write::<V, 4>(|at| {
-                                tile::quantised::<V, Q, 4>(weights, at, groups, block, count)
+                                tile::quantised::<V, Q, FINE, 4>(weights, at, groups, block, count)
                             }),
                             3.. => out.write::<V, 3>(|at| {
-                                tile::quantised::<V, Q, 3>(weights, at, groups, block, count)
+                                tile::quantised::<V, Q, FINE, 3>(weights, at, groups, block, count)
                             }),
                             2.. => out.write::<V, 2>(|at| {
-                                tile::quantised::<V, Q, 2>(weights, at, groups, block, count)
+                                tile::quantised::<V, Q, FINE, 2>(weights, at, groups, block, count)
                             }),
                             _ => out.write::<V, 1>(|at| {
-                                tile::quantised::<V, Q, 1>(weights, at, groups, block, count)
+                                tile::quantised::<V, Q, FINE, 1>(weights, at, groups, block, count)
                             }),
                         }
                     };

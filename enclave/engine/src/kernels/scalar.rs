@@ -67,6 +67,11 @@ impl Vector for Scalar {
     }
 
     #[inline(always)]
+    unsafe fn join(high: Self::Counts, low: Self::Counts) -> Self::Counts {
+        from_fn(|lane| high[lane] * 256 + low[lane])
+    }
+
+    #[inline(always)]
     unsafe fn floats(counts: Self::Counts) -> Self::Floats {
         counts.map(|count| count as f32)
     }

@@ -7,6 +7,7 @@ use candle_core::{DType, Device};
 use half::{bf16, f16};
 
 use super::layout::{GROUP, Kind};
+use super::rows::Group;
 use super::*;
 use crate::random::Random;
 
@@ -87,9 +88,17 @@ fn pool(threads: usize) -> Pool {
     Pool::new(threads).unwrap()
 }
 
-fn quantised(form: Form, values: &[f32], inputs: usize) -> Rows {
+const ROUNDINGS: [Rounding; 2] = [Rounding::Eight, Rounding::Sixteen];
+
+/// The integers that products take in place of a group's activations.
+fn codes(rounding: Rounding, group: &Group) -> [i32; GROUP] {
+    let step = if rounding == Rounding::Eight { 1 } else { 256 };
+    std::array::from_fn(|at| i32::from(group.high[at]) * step + i32::from(group.low[at]))
+}
+
+fn quantised(form: Form, rounding: Rounding, values: &[f32], inputs: usize) -> Rows {
     let mut rows = Rows::default();
-    rows.quantise(form, values, inputs, &mut pool(1));
+    rows.quantise(form, rounding, values, inputs, &mut pool(1));
     rows
 }
 
@@ -124,7 +133,9 @@ fn dequantised(kind: GgmlDType, outputs: usize, inputs: usize, blocks: &[u8]) ->
 fn a_row_is_what_candle_reads() {
     for (kind, outputs, inputs, seed) in cases() {
         let blocks = blocks(kind, outputs, inputs, seed);
-        let matrix = Matrix::pack(kind, outputs, inputs, &blocks, &mut pool(2)).unwrap();
+        let matrix =
+            Matrix::pack(kind, outputs, inputs, &blocks, &mut Slab::default(), &mut pool(2))
+                .unwrap();
         for (index, expected) in dequantised(kind, outputs, inputs, &blocks).iter().enumerate() {
             let mut row = vec![f32::NAN; inputs];
             matrix.row(index, &mut row);
@@ -135,18 +146,21 @@ fn a_row_is_what_candle_reads() {
 
 #[test]
 fn every_form_gives_the_same_bits_for_any_number_of_rows_and_threads() {
-    for (kind, outputs, inputs, seed) in cases() {
+    let cases = cases().flat_map(|case| ROUNDINGS.map(|rounding| (case, rounding)));
+    for ((kind, outputs, inputs, seed), rounding) in cases {
         let blocks = blocks(kind, outputs, inputs, seed);
-        let matrix = Matrix::pack(kind, outputs, inputs, &blocks, &mut pool(1)).unwrap();
+        let matrix =
+            Matrix::pack(kind, outputs, inputs, &blocks, &mut Slab::default(), &mut pool(1))
+                .unwrap();
         let values = activations(15, inputs, seed);
         let scalar = Form::available().last().unwrap();
         let alone = values
             .chunks_exact(inputs)
-            .flat_map(|row| product(scalar, &matrix, &quantised(scalar, row, inputs), 1));
+            .flat_map(|row| product(scalar, &matrix, &quantised(scalar, rounding, row, inputs), 1));
         let alone: Vec<u32> = alone.collect();
         for form in Form::available() {
             for (count, threads) in [(1, 1), (2, 2), (3, 5), (8, 1), (15, 2)] {
-                let rows = quantised(form, &values[..count * inputs], inputs);
+                let rows = quantised(form, rounding, &values[..count * inputs], inputs);
                 let found = product(form, &matrix, &rows, threads);
                 let expected = &alone[..count * outputs];
                 assert_eq!(found, expected, "{form:?}, {kind:?}, seed {seed}, {count} rows");
@@ -157,10 +171,13 @@ fn every_form_gives_the_same_bits_for_any_number_of_rows_and_threads() {
 
 #[test]
 fn products_are_those_of_exact_arithmetic_up_to_rounding() {
-    for (kind, outputs, inputs, seed) in cases() {
+    let cases = cases().flat_map(|case| ROUNDINGS.map(|rounding| (case, rounding)));
+    for ((kind, outputs, inputs, seed), rounding) in cases {
         let blocks = blocks(kind, outputs, inputs, seed);
-        let matrix = Matrix::pack(kind, outputs, inputs, &blocks, &mut pool(1)).unwrap();
-        let rows = quantised(Form::best(), &activations(1, inputs, seed), inputs);
+        let matrix =
+            Matrix::pack(kind, outputs, inputs, &blocks, &mut Slab::default(), &mut pool(1))
+                .unwrap();
+        let rows = quantised(Form::best(), rounding, &activations(1, inputs, seed), inputs);
         let values: Vec<f64> = match kind {
             GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => {
                 rows.values(0)[..inputs].iter().map(|value| f64::from(*value)).collect()
@@ -168,7 +185,9 @@ fn products_are_those_of_exact_arithmetic_up_to_rounding() {
             _ => {
                 let groups = rows.block(0).iter();
                 groups
-                    .flat_map(|g| g.codes.map(|code| f64::from(code) * f64::from(g.scale)))
+                    .flat_map(|g| {
+                        codes(rounding, g).map(|code| f64::from(code) * f64::from(g.scale))
+                    })
                     .collect()
             }
         };
@@ -193,9 +212,9 @@ fn several_matrices_lie_side_by_side_and_can_be_added() {
     let kinds = [(GgmlDType::Q4_1, 35), (GgmlDType::F16, 5), (GgmlDType::Q8_0, 64)];
     let matrices = kinds.map(|(kind, outputs)| {
         let blocks = blocks(kind, outputs, 96, 7);
-        Matrix::pack(kind, outputs, 96, &blocks, &mut pool(1)).unwrap()
+        Matrix::pack(kind, outputs, 96, &blocks, &mut Slab::default(), &mut pool(1)).unwrap()
     });
-    let rows = quantised(form, &activations(3, 96, 7), 96);
+    let rows = quantised(form, Rounding::Eight, &activations(3, 96, 7), 96);
     let [a, b, c] = matrices.each_ref().map(|matrix| product(form, matrix, &rows, 1));
     let mut out = vec![0.0; 3 * 104];
     let all = matrices.each_ref();
@@ -210,21 +229,26 @@ fn several_matrices_lie_side_by_side_and_can_be_added() {
 
 #[test]
 fn activations_quantise_alike_in_every_form() {
-    let mut values = activations(9, 96, 11);
-    values[..4].copy_from_slice(&[127.0, 0.5, -1.5, 2.5]);
-    values[4..32].fill(1e-3);
-    values[32..64].fill(1e-38);
-    let expected = quantised(Form::available().last().unwrap(), &values, 96);
-    assert_eq!(expected.block(0)[0].codes[..4], [127, 0, -2, 2], "halves round to even");
-    assert_eq!(expected.block(0)[8].codes, [0; GROUP], "too small for a scale");
-    for form in Form::available() {
-        let found = quantised(form, &values, 96);
-        for first in [0, 8] {
-            for (found, expected) in found.block(first).iter().zip(expected.block(first)) {
-                assert_eq!(found.codes, expected.codes, "{form:?}");
-                assert_eq!(found.scale.to_bits(), expected.scale.to_bits(), "{form:?}");
-                assert_eq!(found.counts, expected.counts, "{form:?}");
-                assert_eq!(bits(&found.sums), bits(&expected.sums), "{form:?}");
+    for (rounding, most) in ROUNDINGS.into_iter().zip([127.0, 32512.0]) {
+        let mut values = activations(9, 96, 11);
+        values[..5].copy_from_slice(&[most, 0.5, -1.5, 2.5, -most]);
+        values[5..32].fill(1e-3);
+        values[32..64].fill(1e-38);
+        let expected = quantised(Form::available().last().unwrap(), rounding, &values, 96);
+        let first = [most as i32, 0, -2, 2, -most as i32];
+        let found = codes(rounding, &expected.block(0)[0]);
+        assert_eq!(found[..5], first, "halves round to even");
+        let small = codes(rounding, &expected.block(0)[8]);
+        assert_eq!(small, [0; GROUP], "too small for a scale");
+        for form in Form::available() {
+            let found = quantised(form, rounding, &values, 96);
+            for first in [0, 8] {
+                for (found, expected) in found.block(first).iter().zip(expected.block(first)) {
+                    let all = |group: &Group| (group.high, group.low, group.counts);
+                    assert_eq!(all(found), all(expected), "{form:?}");
+                    assert_eq!(found.scale.to_bits(), expected.scale.to_bits(), "{form:?}");
+                    assert_eq!(bits(&found.sums), bits(&expected.sums), "{form:?}");
+                }
             }
         }
     }
@@ -233,12 +257,13 @@ fn activations_quantise_alike_in_every_form() {
 #[test]
 fn a_row_that_is_not_a_number_stays_so() {
     let blocks = blocks(GgmlDType::Q4_1, 16, 64, 5);
-    let matrix = Matrix::pack(GgmlDType::Q4_1, 16, 64, &blocks, &mut pool(1)).unwrap();
+    let matrix =
+        Matrix::pack(GgmlDType::Q4_1, 16, 64, &blocks, &mut Slab::default(), &mut pool(1)).unwrap();
     for form in Form::available() {
         let mut values = activations(2, 64, 5);
         values[40] = f32::NAN;
         let mut out = [0.0; 32];
-        let rows = quantised(form, &values, 64);
+        let rows = quantised(form, Rounding::Sixteen, &values, 64);
         project(form, &[&matrix], &rows, &mut out, &mut pool(1));
         assert!(out[..16].iter().all(|value| value.is_nan()), "{form:?}");
         assert!(out[16..].iter().all(|value| value.is_finite()), "{form:?}");
@@ -246,7 +271,8 @@ fn a_row_that_is_not_a_number_stays_so() {
 }
 
 fn refusal(kind: GgmlDType, outputs: usize, inputs: usize, bytes: usize) -> PackError {
-    let packed = Matrix::pack(kind, outputs, inputs, &vec![0; bytes], &mut pool(1));
+    let packed =
+        Matrix::pack(kind, outputs, inputs, &vec![0; bytes], &mut Slab::default(), &mut pool(1));
     packed.map(|_| ()).unwrap_err()
 }
 
@@ -257,7 +283,15 @@ fn refuses_weights_of_another_length() {
         let refused = refusal(GgmlDType::Q4_0, 20, 64, found);
         assert_eq!(refused, PackError::Length { found, expected });
     }
-    let packed = Matrix::pack(GgmlDType::Q4_0, 20, 64, &vec![0; expected], &mut pool(1)).unwrap();
+    let packed = Matrix::pack(
+        GgmlDType::Q4_0,
+        20,
+        64,
+        &vec![0; expected],
+        &mut Slab::default(),
+        &mut pool(1),
+    )
+    .unwrap();
     assert_eq!((packed.outputs(), packed.inputs()), (20, 64));
 }
 

@@ -11,7 +11,7 @@ use super::vector::Vector;
 /// The processor has the instructions of `V`; `tile` is a whole tile of `groups` groups, and `rows` is
 /// the first of `ROWS` rows inside a block of `stride` rows with as many groups.
 #[inline(always)]
-pub(super) unsafe fn quantised<V: Vector, Q: Quantised, const ROWS: usize>(
+pub(super) unsafe fn quantised<V: Vector, Q: Quantised, const FINE: bool, const ROWS: usize>(
     tile: *const u8,
     first: usize,
     groups: usize,
@@ -31,7 +31,7 @@ pub(super) unsafe fn quantised<V: Vector, Q: Quantised, const ROWS: usize>(
                 for (part, codes) in parts.enumerate() {
                     let part = Part::<V>::load(layout, block, first, group, part);
                     for (row, sum) in sums.iter_mut().enumerate() {
-                        *sum = part.add(layout, codes, &*rows.add(row), *sum);
+                        *sum = part.add::<FINE>(layout, codes, &*rows.add(row), *sum);
                     }
                 }
                 rows = rows.add(stride);
@@ -85,7 +85,7 @@ impl<V: Vector> Part<V> {
     /// # Safety
     /// The processor has the instructions of `V`.
     #[inline(always)]
-    unsafe fn add(
+    unsafe fn add<const FINE: bool>(
         &self,
         layout: Layout,
         codes: &[V::Codes],
@@ -95,8 +95,15 @@ impl<V: Vector> Part<V> {
         let whole = layout.parts() - 1 + self.index;
         // SAFETY: a part has as many activations as codes.
         unsafe {
-            let values = row.codes.as_ptr().add(self.index * (GROUP / 2));
-            let dot = V::dot(codes, layout.bits, layout.centre, values, row.counts[whole]);
+            let at = self.index * (GROUP / 2);
+            let (bits, centre, sum_of_all) = (layout.bits, layout.centre, row.counts[whole]);
+            let (high, low) = (row.high.as_ptr().add(at), row.low.as_ptr().add(at));
+            let dot = if FINE {
+                let high = V::dot(codes, bits, centre, high, 0);
+                V::join(high, V::dot(codes, bits, centre, low, sum_of_all))
+            } else {
+                V::dot(codes, bits, centre, high, sum_of_all)
+            };
             let scale = V::mul(self.scale, V::splat(row.scale));
             let sum = V::mul_add(V::floats(dot), scale, sum);
             if !layout.offset {

@@ -24,8 +24,9 @@ pub(super) trait Vector {
     unsafe fn field(codes: Self::Codes, bits: usize, from: usize, to: usize) -> Self::Codes;
     unsafe fn or(a: Self::Codes, b: Self::Codes) -> Self::Codes;
 
-    /// Sum of (code - centre) * value over the inputs of `codes`, where a code has at most `bits` bits;
-    /// `values` are that many times four activations, and `sum` is their sum.
+    /// Sum of code * value over the inputs of `codes`, where a code has at most `bits` bits and `values` are
+    /// that many times four activations, less `centre` times `sum`. Where codes have 8 bits the form may
+    /// subtract `centre` from each instead: over both halves of the activations it is the same.
     unsafe fn dot(
         codes: &[Self::Codes],
         bits: usize,
@@ -34,6 +35,8 @@ pub(super) trait Vector {
         sum: i32,
     ) -> Self::Counts;
 
+    /// 256 times `high`, and `low`.
+    unsafe fn join(high: Self::Counts, low: Self::Counts) -> Self::Counts;
     unsafe fn floats(counts: Self::Counts) -> Self::Floats;
     unsafe fn from_i8(at: *const u8) -> Self::Floats;
     unsafe fn from_f16(at: *const u8) -> Self::Floats;

@@ -9,7 +9,9 @@ use zeroize::Zeroizing;
 
 use super::Shape;
 use super::weights::{Layer, Weights};
-use crate::kernels::{Form, Matrix, Pool, Rows, gate_silu, project, project_onto, rms_norm};
+use crate::kernels::{
+    Form, Matrix, Pool, Rounding, Rows, gate_silu, project, project_onto, rms_norm,
+};
 
 /// What every step needs again: threads, and room for the rows that go into a product.
 pub(crate) struct Workspace {
@@ -37,6 +39,7 @@ pub(super) struct Project<'a> {
     norm: &'a [f32],
     epsilon: f32,
     matrices: Vec<&'a Matrix>,
+    rounding: Rounding,
     /// Added to every row; empty where there is none.
     bias: &'a [f32],
     workspace: &'a Workspace,
@@ -49,6 +52,9 @@ impl<'a> Project<'a> {
             norm: &layer.attention_norm,
             epsilon: shape.epsilon,
             matrices: layer.attention.iter().collect(),
+            // What a token attends to is decided by differences of scores: an eighth of the products, and half of what
+            // rounding to 8 bits everywhere would change in the logarithms.
+            rounding: Rounding::Sixteen,
             bias: &layer.attention_bias,
             workspace,
         }
@@ -60,6 +66,7 @@ impl<'a> Project<'a> {
             norm: &layer.feed_norm,
             epsilon: shape.epsilon,
             matrices: layer.feed.iter().collect(),
+            rounding: Rounding::Eight,
             bias: &[],
             workspace,
         }
@@ -71,6 +78,7 @@ impl<'a> Project<'a> {
             norm: &weights.output_norm,
             epsilon: shape.epsilon,
             matrices: vec![weights.output()],
+            rounding: Rounding::Sixteen,
             bias: &[],
             workspace,
         }
@@ -92,7 +100,7 @@ impl CustomOp1 for Project<'_> {
         }
         let mut out = vec![0.0; tokens * outputs];
         let (mut rows, mut pool) = (self.workspace.rows.borrow_mut(), self.workspace.pool());
-        rows.quantise(form, &normed, width, &mut pool);
+        rows.quantise(form, self.rounding, &normed, width, &mut pool);
         project(form, &self.matrices, &rows, &mut out, &mut pool);
         if !self.bias.is_empty() {
             for row in out.chunks_exact_mut(outputs) {
@@ -153,7 +161,7 @@ impl InplaceOp2 for Add<'_> {
         let (hidden, values) = (slice_mut(hidden, hidden_layout)?, slice(rows, rows_layout)?);
         let (form, mut pool) = (self.workspace.form, self.workspace.pool());
         let mut rows = self.workspace.rows.borrow_mut();
-        rows.quantise(form, values, width, &mut pool);
+        rows.quantise(form, Rounding::Eight, values, width, &mut pool);
         project_onto(form, &[self.matrix], &rows, hidden, &mut pool);
         Ok(())
     }

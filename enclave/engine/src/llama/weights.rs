@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Shape;
 use crate::error::LoadError;
 use crate::gguf::Gguf;
-use crate::kernels::{Matrix, Pool};
+use crate::kernels::{Matrix, Pool, Slab};
 
 /// One transformer layer.
 pub(super) struct Layer {
@@ -36,7 +36,7 @@ pub(super) struct Weights {
 
 impl Weights {
     pub(super) fn load(file: &Gguf<'_>, shape: &Shape, pool: &mut Pool) -> Result<Self, LoadError> {
-        let mut reader = Reader { file, pool, used: HashSet::new() };
+        let mut reader = Reader { file, pool, slab: Slab::default(), used: HashSet::new() };
         let table = [shape.vocabulary, shape.width];
         let embedding = reader.matrix("token_embd.weight", table)?;
         let output = file.has_tensor("output.weight");
@@ -100,6 +100,7 @@ impl Layer {
 struct Reader<'a> {
     file: &'a Gguf<'a>,
     pool: &'a mut Pool,
+    slab: Slab,
     used: HashSet<String>,
 }
 
@@ -107,7 +108,7 @@ impl Reader<'_> {
     fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Matrix, LoadError> {
         let (kind, blocks) = self.file.blocks(name, &shape)?;
         self.used.insert(name.to_owned());
-        let matrix = Matrix::pack(kind, shape[0], shape[1], blocks, self.pool);
+        let matrix = Matrix::pack(kind, shape[0], shape[1], blocks, &mut self.slab, self.pool);
         matrix
             .map_err(|error| LoadError::Tensor { name: name.to_owned(), reason: error.to_string() })
     }

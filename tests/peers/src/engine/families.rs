@@ -92,7 +92,10 @@ fn write(family: &str, path: &Path) -> Result<()> {
         ("tokenizer.ggml.model".to_owned(), text("gpt2")),
         ("tokenizer.ggml.pre".to_owned(), text(pre)),
         ("tokenizer.ggml.token_type".to_owned(), Value::Array(kinds.collect())),
-        ("tokenizer.ggml.tokens".to_owned(), Value::Array(tokens.iter().map(|one| text(one)).collect())),
+        (
+            "tokenizer.ggml.tokens".to_owned(),
+            Value::Array(tokens.iter().map(|one| text(one)).collect()),
+        ),
         ("tokenizer.ggml.merges".to_owned(), Value::Array(vec![text("a b")])),
         ("tokenizer.ggml.eos_token_id".to_owned(), Value::U32(256)),
     ];
@@ -155,9 +158,9 @@ fn tensors(family: &str, head: usize, tokens: usize) -> Vec<(String, Vec<usize>,
         ("output.weight".to_owned(), vec![tokens, WIDTH], Some(0.2)),
     ];
     for layer in 0..LAYERS {
-        let named = parts.iter().map(|(name, (shape, size))| {
-            (format!("blk.{layer}.{name}"), shape.clone(), *size)
-        });
+        let named = parts
+            .iter()
+            .map(|(name, (shape, size))| (format!("blk.{layer}.{name}"), shape.clone(), *size));
         all.extend(named);
     }
     all

@@ -77,7 +77,15 @@ pub(super) fn rows(path: &Path, seconds: u64) -> Result<Vec<Row>> {
     let grown = after / before;
     Ok(vec![
         row("goodput", "tok/s", loaded.speed(), peak.speed(), "its peak", 0.9, goodput >= 0.9),
-        row("longest silence", "s", loaded.silence, SILENCE, "bound", 1.0, loaded.silence <= SILENCE),
+        row(
+            "longest silence",
+            "s",
+            loaded.silence,
+            SILENCE,
+            "bound",
+            1.0,
+            loaded.silence <= SILENCE,
+        ),
         row("memory", "MiB", after, before, "before", 1.05, grown <= 1.05),
     ])
 }

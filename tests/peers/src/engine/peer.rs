@@ -43,7 +43,13 @@ pub(super) fn measure(path: &Path, case: Case, threads: usize) -> Result<Measure
     let first = clocks();
     if case == Case::Prefill {
         let wall = first.1.duration_since(start.1).as_secs_f64();
-        return Ok(Measured { tokens: prompt as f64, wall, cpu: first.0 - start.0, load, peak: peak()? });
+        return Ok(Measured {
+            tokens: prompt as f64,
+            wall,
+            cpu: first.0 - start.0,
+            load,
+            peak: peak()?,
+        });
     }
     for position in prompt..prompt + answer - 1 {
         last = run.step(&last, position)?;

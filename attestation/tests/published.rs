@@ -62,6 +62,22 @@ fn amds_key_authority_and_list_count_each_by_itself() {
     assert_eq!(crl.number, Some(vec![1]));
 }
 
+/// Nothing that came along may later stand where a genuine certificate of its name should.
+#[test]
+fn certificates_beside_intels_statements_are_intels_too() {
+    let (signed, other) = (Fake::tdx(SEED).sign(), Fake::tdx([4; 32]).other_vendor().sign());
+    let anchors = Anchors::production().danger_accept_simulated(signed.root_sha256);
+    let given = given(&[signed.collateral_json().as_bytes()]);
+    assert_eq!(tdx::published(&given.tdx, &anchors.tdx, NOW).map(|all| all.claims().len()), Ok(4));
+    for passenger in other.certificates() {
+        let mut given = given.clone();
+        given.add_file(&passenger).expect("a certificate");
+        let refusal = tdx::published(&given.tdx, &anchors.tdx, NOW).expect_err("nobody's");
+        let found = first_failure(&refusal.ledger);
+        assert!(["tdx.pck.root", "tdx.pck.signature"].contains(&found), "{found}");
+    }
+}
+
 /// A list outlives its root, and a document its signer: neither counts alone.
 #[test]
 fn statements_end_with_whoever_signed_them() {

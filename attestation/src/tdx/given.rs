@@ -48,7 +48,7 @@ impl<T> Signed for Document<T> {
 /// The decoded endorsements.
 #[derive(Debug)]
 pub(super) struct Given {
-    certificates: Vec<Arc<Certificate>>,
+    pub(super) certificates: Vec<Arc<Certificate>>,
     pub(super) crls: Vec<Crl>,
     pub(super) tcb_infos: Vec<Document<TcbInfo>>,
     pub(super) qe_identities: Vec<Document<QeIdentity>>,

@@ -1,5 +1,7 @@
 //! What Intel publishes, verified by itself: before it stands behind any quote, and whoever handed it over.
 
+use std::sync::Arc;
+
 use crate::checks::{self, Check};
 use crate::claims::{Refusal, Verified};
 use crate::time::{UnixTime, Window};
@@ -81,6 +83,7 @@ pub fn published(given: &Endorsements, anchors: &Anchors, now: UnixTime) -> Exam
     statements.extend(given.tcb_infos.iter().filter_map(|one| examiner.tcb_info(&mut case, one)));
     let identities = given.qe_identities.iter();
     statements.extend(identities.filter_map(|one| examiner.qe_identity(&mut case, one)));
+    given.certificates.iter().for_each(|one| examiner.belongs(&mut case, one));
     case.conclude(statements, true).map_err(Box::new)
 }
 
@@ -141,6 +144,21 @@ impl Examiner<'_> {
             & case.check(&checks::TDX_PCK_VALIDITY, dates)
             && case.check(&checks::TDX_PCK_SIGNATURE, signed());
         holds.then(|| one.validity.intersect(&anchor.root.validity))
+    }
+
+    /// A certificate that came along without a chain could later stand where a genuine one of its name should.
+    fn belongs(&self, case: &mut Case, one: &Arc<Certificate>) {
+        if self.anchors.anchor(one).is_some() {
+            return;
+        }
+        let above = match self.given.named(&one.issuer.der) {
+            Some(authority) => Some(Arc::clone(authority)),
+            None => self.anchored(case, one).map(|anchor| anchor.root),
+        };
+        if let Some(above) = above {
+            let signed = link_signature(&self.held, one, &above, self.now);
+            case.check(&checks::TDX_PCK_SIGNATURE, signed);
+        }
     }
 
     fn anchored(&self, case: &mut Case, one: &Certificate) -> Option<Anchor> {

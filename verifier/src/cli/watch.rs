@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use futures_util::{StreamExt as _, stream};
 use sealroom_attestation::{UnixTime, endorsements::Endorsements, endpoints::Proof};
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ Examples:
 const LEAST: u64 = 5;
 /// Exit code before the first pass is over.
 const UNDECIDED: u8 = 2;
+/// How many are asked at once: one that does not answer holds up no others.
+const AT_ONCE: usize = 16;
 /// How long before its end a verdict is made again, seconds.
 const MARGIN: u64 = 60;
 
@@ -159,8 +162,10 @@ impl Watch<'_> {
     /// Judges everybody. The exit code of the worst, and when the first verdict is due again.
     async fn pass(&mut self, fleet: &[Member]) -> Result<(ExitCode, UnixTime)> {
         let (mut worst, mut next) = (0, UnixTime(u64::MAX));
-        for member in fleet {
-            let verdict = match self.judge(member).await {
+        let judged = stream::iter(fleet).map(|member| self.judge(member)).buffered(AT_ONCE);
+        let judged: Vec<_> = judged.collect().await;
+        for (member, judged) in fleet.iter().zip(judged) {
+            let verdict = match judged {
                 Ok(verdict) => verdict,
                 Err(error) => {
                     // A file that is not there now may be there later: the others are watched on.

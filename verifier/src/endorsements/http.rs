@@ -181,7 +181,7 @@ async fn send<T>(
 ) -> Result<T, HttpError> {
     let late =
         |limit: Duration| HttpError::Late { base: base.to_string(), seconds: limit.as_secs() };
-    let stream = timeout(CONNECT, connect(base)).await.map_err(|_| late(CONNECT))??;
+    let stream = timeout(CONNECT, connect(base, public())).await.map_err(|_| late(CONNECT))??;
     timeout(WHOLE, exchange(base, stream, request, read)).await.map_err(|_| late(WHOLE))?
 }
 
@@ -189,19 +189,22 @@ async fn send<T>(
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-async fn connect(base: &Base) -> Result<Box<dyn Stream>, HttpError> {
+async fn connect(base: &Base, roots: RootCertStore) -> Result<Box<dyn Stream>, HttpError> {
     let refused = |reason: String| HttpError::Connect { base: base.to_string(), reason };
     let tcp =
         TcpStream::connect(base.address()).await.map_err(|error| refused(error.to_string()))?;
     let Some(name) = base.tls_name() else { return Ok(Box::new(tcp)) };
-    let config = tls().map_err(|error| refused(error.to_string()))?;
+    let config = tls(roots).map_err(|error| refused(error.to_string()))?;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
     Ok(Box::new(connecting.map_err(|error| refused(error.to_string()))?))
 }
 
 /// The public web's roots: they keep others from seeing which chips are asked about, and vouch for nothing that is said.
-fn tls() -> Result<ClientConfig, rustls::Error> {
-    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn public() -> RootCertStore {
+    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+fn tls(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -311,6 +314,12 @@ fn value(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
     use super::*;
 
     #[test]
@@ -327,6 +336,55 @@ mod tests {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(said));
             clock.map(|clock| headers.insert(DATE, HeaderValue::from_static(clock)));
             assert_eq!(retry_after(&headers), seconds, "{said}");
+        }
+    }
+
+    /// A service behind TLS that says "hello" to whoever trusts it, and the root that vouches for it.
+    async fn service() -> (u16, RootCertStore) {
+        let names = vec!["localhost".to_owned()];
+        let rcgen::CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(names).expect("a certificate");
+        let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .expect("a server");
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                if let Ok(mut stream) = acceptor.accept(tcp).await {
+                    let _ = stream.write_all(b"hello").await;
+                    let _ = stream.shutdown().await;
+                }
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).expect("a root");
+        (port, roots)
+    }
+
+    async fn heard(name: &str, port: u16, roots: RootCertStore) -> Result<String, HttpError> {
+        let base = Base::from_url(&format!("https://{name}:{port}")).expect("an address");
+        let (mut stream, mut heard) = (connect(&base, roots).await?, String::new());
+        stream.read_to_string(&mut heard).await.expect("a greeting");
+        Ok(heard)
+    }
+
+    #[tokio::test]
+    async fn a_service_is_spoken_to_over_tls_where_its_root_vouches_for_its_name() {
+        let (port, roots) = service().await;
+        assert_eq!(heard("localhost", port, roots.clone()).await, Ok("hello".to_owned()));
+        for (name, roots, why) in
+            [("localhost", public(), "UnknownIssuer"), ("127.0.0.1", roots, "not valid for name")]
+        {
+            let refused = heard(name, port, roots).await;
+            let Err(HttpError::Connect { reason, .. }) = &refused else { panic!("{refused:?}") };
+            assert!(reason.contains(why), "{reason}");
         }
     }
 }

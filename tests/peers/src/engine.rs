@@ -13,9 +13,10 @@ mod text;
 use std::{path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, ensure};
+use candle_core::quantized::GgmlDType;
 use serde::{Deserialize, Serialize};
 
-use crate::{Row, measure};
+use crate::Row;
 
 /// Arguments of the bench.
 #[derive(clap::Args, Clone)]
@@ -41,6 +42,9 @@ pub(crate) struct Arguments {
     /// Only offer ten times what it can answer, for so many seconds.
     #[arg(long, value_name = "SECONDS")]
     load: Option<u64>,
+    /// Measure the same model with its weights in this kind instead, made for the occasion.
+    #[arg(long, value_enum)]
+    kind: Option<Kind>,
     /// Measure one case in this process, and print it for the one that asked.
     #[arg(long, value_enum, hide = true)]
     one: Option<Who>,
@@ -64,6 +68,24 @@ pub(crate) enum Case {
     /// 32 answers at once.
     #[value(name = "batch-32")]
     Batch32,
+}
+
+/// Other kinds of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    #[value(name = "q4_0")]
+    Q4_0,
+    #[value(name = "q8_0")]
+    Q8_0,
+}
+
+impl Kind {
+    const fn of_candle(self) -> GgmlDType {
+        match self {
+            Self::Q4_0 => GgmlDType::Q4_0,
+            Self::Q8_0 => GgmlDType::Q8_0,
+        }
+    }
 }
 
 /// Whose turn it is.
@@ -140,7 +162,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         println!("{}", serde_json::to_string(&measured)?);
         return Ok(());
     }
-    measure::say_load();
+    let folder = tempfile::tempdir()?;
+    let path = match arguments.kind {
+        None => path,
+        Some(kind) => {
+            let other = folder.path().join("other.gguf");
+            accuracy::requantise(&path, &other, kind.of_candle())?;
+            other
+        }
+    };
+    crate::say_load();
     let mut all_met = true;
     if let Some(seconds) = arguments.load {
         for row in load::rows(&path, seconds)? {

@@ -10,7 +10,7 @@ use sealroom_forge::{
     CertificateSpec, Fake, FakeGpu, GpuClass as Kind, GpuEvidence, GpuPublished, RimKind,
 };
 
-use crate::measure::{at, floor_row, medians, say_load, testdata};
+use crate::measure::{at, floor_row, medians, testdata};
 
 const SEED: [u8; 32] = [7; 32];
 const NOW: UnixTime = UnixTime(1_790_000_000);
@@ -28,7 +28,7 @@ pub struct Arguments {
 
 /// Runs every case.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    say_load();
+    crate::say_load();
     let real = Hopper::read()?;
     let gpu = Board::new(vec![Fake::gpu(SEED)]);
     let board = Board::new(Fake::hgx(SEED).devices);

@@ -8,7 +8,7 @@ mod engine;
 mod fleet;
 #[cfg(feature = "gpu")]
 mod gpu;
-#[cfg(any(feature = "engine", feature = "gpu", feature = "quotes", feature = "verifier"))]
+#[cfg(any(feature = "gpu", feature = "quotes", feature = "verifier"))]
 mod measure;
 #[cfg(feature = "quotes")]
 mod quotes;
@@ -78,6 +78,13 @@ impl Row {
         }
         Ok(())
     }
+}
+
+/// What else the machine does, for whoever reads the figures.
+#[cfg(any(feature = "engine", feature = "gpu", feature = "quotes", feature = "verifier"))]
+fn say_load() {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    eprintln!("load average before: {}", load.trim());
 }
 
 fn main() -> anyhow::Result<()> {

@@ -11,12 +11,6 @@ use sealroom_attestation::UnixTime;
 
 use crate::Row;
 
-/// What else the machine does, for whoever reads the figures.
-pub fn say_load() {
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    eprintln!("load average before: {}", load.trim());
-}
-
 /// Where the attestation crate's tests have their evidence.
 pub fn testdata_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../attestation/testdata").join(name)

@@ -13,7 +13,7 @@ use sev::{
 };
 
 use crate::fleet;
-use crate::measure::{at, floor_row, medians, row, say_load, testdata};
+use crate::measure::{at, floor_row, medians, row, testdata};
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub struct Arguments {
 
 /// Runs every case.
 pub fn run(arguments: &Arguments) -> Result<()> {
-    say_load();
+    crate::say_load();
     tdx(arguments)?;
     snp(arguments)?;
     fleet::run(arguments.json)

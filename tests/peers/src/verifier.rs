@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::Row;
 use crate::gpu;
-use crate::measure::{medians, say_load};
+use crate::measure::medians;
 use programs::{Program, Programs};
 
 /// What to measure.
@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let board = programs.board()?;
     let (sev, snpguest, dcap_qvl) = (programs.sev(), programs.snpguest(), programs.dcap_qvl()?);
     let (signatures, one) = gpu::floor()?;
-    say_load();
+    crate::say_load();
     let cases: [&dyn Fn(); 8] = [
         &|| version.run(),
         &|| report.run(),

@@ -55,7 +55,7 @@ pub(super) type Distributions = Vec<Vec<f32>>;
 pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let reference = folder.path().join("f32.gguf");
-    dequantise(path, &reference)?;
+    requantise(path, &reference, GgmlDType::F32)?;
     let bytes = std::fs::read(path)?;
     let ours = LocalEngine::load(&bytes, &Settings::default()).context("loading the model")?;
     let mut backend = LlamaBackend::init().context("starting llama.cpp")?;
@@ -142,14 +142,16 @@ fn agrees(ids: &[u32], theirs: &[Vec<f32>]) -> bool {
     first.is_none_or(|margin| margin < MARGIN)
 }
 
-/// Writes the same model with every weight as f32.
-fn dequantise(from: &Path, to: &Path) -> Result<()> {
+/// Writes the same model with every matrix in another kind, where its width allows.
+pub(super) fn requantise(from: &Path, to: &Path, kind: GgmlDType) -> Result<()> {
     let mut file = BufReader::new(File::open(from)?);
     let content = gguf_file::Content::read(&mut file)?;
     let mut tensors = HashMap::new();
     for name in content.tensor_infos.keys() {
         let tensor = content.tensor(&mut file, name, &Device::Cpu)?.dequantize(&Device::Cpu)?;
-        tensors.insert(name.clone(), QTensor::quantize(&tensor, GgmlDType::F32)?);
+        let fits = tensor.rank() == 2 && tensor.dim(1)?.is_multiple_of(kind.block_size());
+        let kind = if fits { kind } else { GgmlDType::F32 };
+        tensors.insert(name.clone(), QTensor::quantize(&tensor, kind)?);
     }
     let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect();
     let metadata: Vec<_> =

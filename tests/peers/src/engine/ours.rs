@@ -7,10 +7,13 @@ use sealroom_engine::{Engine, Event, GenerationRequest, Input, LocalEngine, Samp
 
 use super::{Case, Measured, clocks, peak, text};
 
+/// Both clocks.
+type Moment = (f64, Instant);
+
 /// What happened to one sequence, and both clocks then.
 struct Step {
     event: Event,
-    at: (f64, Instant),
+    at: Moment,
 }
 
 pub(super) fn measure(path: &Path, case: Case, threads: usize) -> Result<Measured> {
@@ -60,7 +63,7 @@ fn submit(
 
 /// Tokens between two moments: of a prompt from its start to its first token, of answers from when all have begun to when the
 /// first one ends.
-fn span(case: Case, steps: &[Step]) -> Result<(f64, (f64, Instant), (f64, Instant))> {
+fn span(case: Case, steps: &[Step]) -> Result<(f64, Moment, Moment)> {
     let at = |index: Option<usize>| index.map(|index| (index, steps[index].at));
     if case == Case::Prefill {
         let from = at(steps.iter().position(|step| matches!(step.event, Event::Started { .. })));

@@ -4,7 +4,6 @@
 use std::cell::{RefCell, RefMut};
 
 use candle_core::{CpuStorage, CustomOp1, InplaceOp2, Layout, Result, Shape as Dimensions, bail};
-
 use zeroize::Zeroizing;
 
 use super::Shape;
@@ -52,8 +51,8 @@ impl<'a> Project<'a> {
             norm: &layer.attention_norm,
             epsilon: shape.epsilon,
             matrices: layer.attention.iter().collect(),
-            // What a token attends to is decided by differences of scores: an eighth of the products, and half of what
-            // rounding to 8 bits everywhere would change in the logarithms.
+            // What a token attends to is decided by differences of scores. With the output, this is a quarter of the error
+            // that 8 bits everywhere bring to a logarithm, for an eighth of a layer's products.
             rounding: Rounding::Sixteen,
             bias: &layer.attention_bias,
             workspace,

@@ -144,14 +144,31 @@ fn a_row_is_what_candle_reads() {
     }
 }
 
+/// A matrix of some kind and shape, the blocks it was packed from, and how activations are rounded.
+struct Case {
+    kind: GgmlDType,
+    outputs: usize,
+    inputs: usize,
+    seed: u64,
+    rounding: Rounding,
+    blocks: Vec<u8>,
+    matrix: Matrix,
+}
+
+/// Every kind in every shape it has, under both roundings.
+fn packed() -> impl Iterator<Item = Case> {
+    let all = cases().flat_map(|case| ROUNDINGS.map(|rounding| (case, rounding)));
+    all.map(|((kind, outputs, inputs, seed), rounding)| {
+        let blocks = blocks(kind, outputs, inputs, seed);
+        let (mut slab, mut pool) = (Slab::default(), pool(1));
+        let matrix = Matrix::pack(kind, outputs, inputs, &blocks, &mut slab, &mut pool).unwrap();
+        Case { kind, outputs, inputs, seed, rounding, blocks, matrix }
+    })
+}
+
 #[test]
 fn every_form_gives_the_same_bits_for_any_number_of_rows_and_threads() {
-    let cases = cases().flat_map(|case| ROUNDINGS.map(|rounding| (case, rounding)));
-    for ((kind, outputs, inputs, seed), rounding) in cases {
-        let blocks = blocks(kind, outputs, inputs, seed);
-        let matrix =
-            Matrix::pack(kind, outputs, inputs, &blocks, &mut Slab::default(), &mut pool(1))
-                .unwrap();
+    for Case { kind, outputs, inputs, seed, rounding, matrix, .. } in packed() {
         let values = activations(15, inputs, seed);
         let scalar = Form::available().last().unwrap();
         let alone = values
@@ -171,12 +188,7 @@ fn every_form_gives_the_same_bits_for_any_number_of_rows_and_threads() {
 
 #[test]
 fn products_are_those_of_exact_arithmetic_up_to_rounding() {
-    let cases = cases().flat_map(|case| ROUNDINGS.map(|rounding| (case, rounding)));
-    for ((kind, outputs, inputs, seed), rounding) in cases {
-        let blocks = blocks(kind, outputs, inputs, seed);
-        let matrix =
-            Matrix::pack(kind, outputs, inputs, &blocks, &mut Slab::default(), &mut pool(1))
-                .unwrap();
+    for Case { kind, outputs, inputs, seed, rounding, blocks, matrix } in packed() {
         let rows = quantised(Form::best(), rounding, &activations(1, inputs, seed), inputs);
         let values: Vec<f64> = match kind {
             GgmlDType::F32 | GgmlDType::F16 | GgmlDType::BF16 => {

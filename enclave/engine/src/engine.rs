@@ -25,7 +25,7 @@ pub trait Engine: Send + Sync {
     /// the sink itself cancelled: then it is dropped without a further event.
     ///
     /// # Errors
-    /// [`EngineError::Overloaded`] if the queue is full, otherwise the rule the request breaks. On
+    /// [`EngineError::Overloaded`] or [`EngineError::ShareFull`] if there is no place to wait, otherwise the rule the request breaks. On
     /// an error the sink has received nothing and never will.
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError>;
 }

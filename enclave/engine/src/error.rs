@@ -41,7 +41,7 @@ pub enum LoadError {
         found: String,
     },
     /// The pre-tokenizer is unknown. Guessing one gives wrong tokens without any error.
-    #[error("pre-tokenizer {found} is not supported: smollm expected")]
+    #[error("pre-tokenizer {found} is not supported: gpt-2, smollm, qwen2 or llama-bpe expected")]
     PreTokenizer {
         /// Name in the file.
         found: String,
@@ -147,6 +147,12 @@ pub enum EngineError {
     Overloaded {
         /// How many requests may wait.
         capacity: usize,
+    },
+    /// The client has as many requests waiting as one client may; it may retry later.
+    #[error("the client's part of the queue is full: {share} of its requests are waiting")]
+    ShareFull {
+        /// How many requests of one client may wait.
+        share: usize,
     },
     /// The engine was shut down.
     #[error("the engine has stopped")]

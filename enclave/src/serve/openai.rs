@@ -109,7 +109,7 @@ pub(super) const fn finish(reason: FinishReason) -> Finish {
 /// takes the node out of service.
 fn engine_error(state: &State, error: &EngineError, prompt: &'static str) -> ApiError {
     match error {
-        EngineError::Overloaded { .. } => ApiError::overloaded(),
+        EngineError::Overloaded { .. } | EngineError::ShareFull { .. } => ApiError::overloaded(),
         EngineError::Stopped => {
             state.engine_stopped();
             tracing::error!("the engine has stopped");

@@ -272,10 +272,10 @@ pub(crate) fn clocks() -> (f64, std::time::Instant) {
     (cpu.tv_sec as f64 + cpu.tv_nsec as f64 * 1e-9, std::time::Instant::now())
 }
 
-/// The most memory that this process ever had, MiB.
-pub(crate) fn peak() -> Result<f64> {
+/// Memory of this process, MiB: `VmRSS` for now, `VmHWM` for the most that it ever had (proc(5)).
+pub(crate) fn memory(which: &str) -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).context("VmHWM")?;
-    Ok(kib.parse::<f64>()? / 1024.0)
+    let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':'));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib.with_context(|| format!("reading {which}"))?.parse::<f64>()? / 1024.0)
 }

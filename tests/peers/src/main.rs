@@ -8,6 +8,8 @@ mod engine;
 mod fleet;
 #[cfg(feature = "gpu")]
 mod gpu;
+#[cfg(feature = "tokens")]
+mod greedy;
 #[cfg(any(feature = "gpu", feature = "quotes", feature = "verifier"))]
 mod measure;
 #[cfg(feature = "quotes")]

@@ -1,8 +1,6 @@
 //! The default model's token ids and greedy answers beside llama.cpp's, from the same file.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
 
 use anyhow::{Context as _, bail, ensure};
 use llama_cpp_2::context::params::LlamaContextParams;
@@ -11,13 +9,11 @@ use llama_cpp_2::llama_batch::LlamaBatch;
 use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::token::LlamaToken;
-use sealroom_engine::{
-    Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings, SpecialTokens,
-    default_model,
-};
+use sealroom_engine::{Engine, LocalEngine, Settings, SpecialTokens, default_model};
 use serde::Serialize;
 
 use crate::Row;
+use crate::greedy::{answer, likeliest, log_softmax};
 
 /// Arguments of the bench.
 #[derive(clap::Args)]
@@ -171,7 +167,9 @@ fn answer_rows(
     index: usize,
     prompt: &str,
 ) -> anyhow::Result<[Row; 2]> {
-    let (found, logprob) = our_answer(ours, prompt)?;
+    let said = answer(ours, prompt, ANSWER)?;
+    let found: Vec<u32> = said.iter().map(|token| token.id).collect();
+    let logprob = f64::from(said.first().context("the engine gave no token")?.logprob);
     let (expected, peer_logprob) = peer_answer(backend, peer, prompt)?;
     let same = leading(&found, &expected) as f64;
     let ratio = same / ANSWER as f64;
@@ -215,25 +213,6 @@ fn leading(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
 
-fn our_answer(engine: &LocalEngine, prompt: &str) -> anyhow::Result<(Vec<u32>, f64)> {
-    let mut request = GenerationRequest::new(Input::Text(prompt.into()), 0);
-    request.max_tokens = Some(ANSWER);
-    request.sampling = Sampling::greedy();
-    request.ignore_end = true;
-    let (sender, events) = mpsc::channel();
-    let sink = move |event: Event| match sender.send(event) {
-        Ok(()) => ControlFlow::Continue(()),
-        Err(_) => ControlFlow::Break(()),
-    };
-    engine.submit(request, Box::new(sink))?;
-    let tokens: Vec<_> = events
-        .iter()
-        .filter_map(|event| if let Event::Token(token) = event { Some(token) } else { None })
-        .collect();
-    let first = tokens.first().context("the engine gave no token")?;
-    Ok((tokens.iter().map(|token| token.id).collect(), f64::from(first.logprob)))
-}
-
 fn peer_answer(
     backend: &LlamaBackend,
     model: &LlamaModel,
@@ -251,24 +230,13 @@ fn peer_answer(
     for position in prompt.len()..prompt.len() + ANSWER {
         context.decode(&mut batch).context("a step in llama.cpp")?;
         let logits = context.get_logits_ith(batch.n_tokens() - 1);
-        let (best, logprob) = likeliest(logits);
+        let best = likeliest(logits);
         if answer.is_empty() {
-            first = logprob;
+            first = log_softmax(logits)[best as usize].into();
         }
         answer.push(best);
         batch.clear();
         batch.add(LlamaToken(i32::try_from(best)?), i32::try_from(position)?, &[0], true)?;
     }
     Ok((answer, first))
-}
-
-fn likeliest(logits: &[f32]) -> (u32, f64) {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (id, &logit) in (0..).zip(logits) {
-        if logit > best.1 {
-            best = (id, logit);
-        }
-    }
-    let sum: f64 = logits.iter().map(|&logit| f64::from(logit - best.1).exp()).sum();
-    (best.0, -sum.ln())
 }

@@ -36,8 +36,11 @@ impl Queue {
             state.jobs.retain(|job| !job.sink.is_cancelled());
         }
         let waiting = state.jobs.iter().filter(|other| other.salt == job.salt).count();
-        if state.jobs.len() >= self.capacity || waiting >= self.share() {
+        if state.jobs.len() >= self.capacity {
             return Err(EngineError::Overloaded { capacity: self.capacity });
+        }
+        if waiting >= self.share() {
+            return Err(EngineError::ShareFull { share: self.share() });
         }
         state.jobs.push_back(job);
         drop(state);
@@ -179,7 +182,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(queue.push(job_of(Some(1), &here)), Ok(()));
         }
-        let full = Err(EngineError::Overloaded { capacity: 4 });
+        let full = Err(EngineError::ShareFull { share: 3 });
         assert_eq!(queue.push(job_of(Some(1), &here)), full);
         assert_eq!(queue.push(job_of(Some(2), &here)), Ok(()));
     }

@@ -1,9 +1,9 @@
 //! How near an engine comes to the arithmetic that it approximates: log-probabilities beside those of the same weights in f32,
 //! and greedy answers beside llama.cpp's.
 
-use std::{collections::HashMap, fs::File, io::BufReader, num::NonZeroU32, path::Path, sync::mpsc};
+use std::{collections::HashMap, fs::File, io::BufReader, num::NonZeroU32, path::Path};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use candle_core::{
     Device,
     quantized::{GgmlDType, QTensor, gguf_file},
@@ -15,15 +15,14 @@ use llama_cpp_2::{
     model::{LlamaModel, params::LlamaModelParams},
     token::LlamaToken,
 };
-use sealroom_engine::{
-    Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings, SpecialTokens, Token,
-};
+use sealroom_engine::{Engine, LocalEngine, Settings, SpecialTokens};
 
 use super::families;
 use crate::Row;
+use crate::greedy::{answer, likeliest, log_softmax};
 
 /// Tokens of each answer.
-const ANSWER: usize = 32;
+pub(super) const ANSWER: usize = 32;
 /// Margin below which two tokens are as good as equal, nat.
 const MARGIN: f32 = 0.05;
 const PROMPTS: [&str; 20] = [
@@ -66,7 +65,7 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
     let (mut with_peer, mut with_exact, mut peer_with_exact) = (0, 0, 0);
     for prompt in PROMPTS {
         let prompt = format!("<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n");
-        let answer = answer(&ours, &prompt)?;
+        let answer = answer(&ours, &prompt, ANSWER)?;
         let tokens = ours.tokenize(&prompt, SpecialTokens::Parse)?;
         let ids: Vec<u32> = answer.iter().map(|token| token.id).collect();
         let exact = exact.distributions(&tokens, &ids)?;
@@ -128,11 +127,6 @@ impl Errors {
     }
 }
 
-fn likeliest(logs: &[f32]) -> u32 {
-    let best = (0..).zip(logs).max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
-    best.map_or(0, |(id, _)| id)
-}
-
 /// True where llama.cpp would have said the same, or would have hardly minded where it first would not.
 fn agrees(ids: &[u32], theirs: &[Vec<f32>]) -> bool {
     let first = ids.iter().zip(theirs).find_map(|(&id, theirs)| {
@@ -158,27 +152,6 @@ pub(super) fn requantise(from: &Path, to: &Path, kind: GgmlDType) -> Result<()> 
         content.metadata.iter().map(|(name, value)| (name.as_str(), value)).collect();
     gguf_file::write(&mut File::create(to)?, &metadata, &tensors)?;
     Ok(())
-}
-
-pub(super) fn answer(engine: &LocalEngine, prompt: &str) -> Result<Vec<Token>> {
-    let mut request = GenerationRequest::new(Input::Text(prompt.into()), 0);
-    request.max_tokens = Some(ANSWER);
-    request.sampling = Sampling::greedy();
-    request.top_logprobs = 20;
-    request.ignore_end = true;
-    let (sender, events) = mpsc::channel();
-    let sink = move |event: Event| match sender.send(event) {
-        Ok(()) => std::ops::ControlFlow::Continue(()),
-        Err(_) => std::ops::ControlFlow::Break(()),
-    };
-    engine.submit(request, Box::new(sink))?;
-    let tokens = events.iter().filter_map(|event| match event {
-        Event::Token(token) => Some(token),
-        Event::Started { .. } | Event::Finished(_) | Event::Failed(_) => None,
-    });
-    let tokens: Vec<_> = tokens.collect();
-    ensure!(tokens.len() == ANSWER, "{} tokens of an answer", tokens.len());
-    Ok(tokens)
 }
 
 pub(super) struct Peer<'b> {
@@ -215,11 +188,4 @@ impl<'b> Peer<'b> {
             .map(|row| Ok(log_softmax(context.get_logits_ith(i32::try_from(row)?))))
             .collect()
     }
-}
-
-fn log_softmax(logits: &[f32]) -> Vec<f32> {
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|&logit| f64::from(logit - greatest).exp()).sum();
-    let total = greatest + sum.ln() as f32;
-    logits.iter().map(|logit| logit - total).collect()
 }

@@ -14,8 +14,9 @@ use candle_core::{
 use llama_cpp_2::{context::params::KvCacheType, llama_backend::LlamaBackend};
 use sealroom_engine::{Engine, LocalEngine, Settings, SpecialTokens};
 
-use super::accuracy::{Errors, Peer, answer};
+use super::accuracy::{ANSWER, Errors, Peer};
 use crate::Row;
+use crate::greedy::answer;
 
 const FAMILIES: [&str; 3] = ["llama", "qwen2", "qwen3"];
 /// Every run has the same models.
@@ -59,7 +60,7 @@ fn compare(path: &Path, backend: &LlamaBackend) -> Result<Errors> {
     let peer = Peer::load(backend, path, KvCacheType::F32)?;
     let mut errors = Errors::default();
     let prompt = "the quick brown fox jumps over the lazy dog, again and again";
-    let said = answer(&ours, prompt)?;
+    let said = answer(&ours, prompt, ANSWER)?;
     let tokens = ours.tokenize(prompt, SpecialTokens::Parse)?;
     let ids: Vec<u32> = said.iter().map(|token| token.id).collect();
     for (token, exact) in said.iter().zip(peer.distributions(&tokens, &ids)?) {

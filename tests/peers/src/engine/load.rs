@@ -13,7 +13,7 @@ use sealroom_engine::{
     Engine, EngineError, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings,
 };
 
-use super::text;
+use super::{memory, text};
 use crate::Row;
 
 /// Tokens of each prompt, and of each answer.
@@ -53,10 +53,10 @@ pub(super) fn rows(path: &Path, seconds: u64) -> Result<Vec<Row>> {
     let time = Duration::from_secs(seconds);
     // As many at once as it takes, each followed by the next: its capacity.
     let peak = offer(&engine, time / 3, |now| now.in_flight < settings.sequences)?;
-    let before = resident()?;
+    let before = memory("VmRSS")?;
     let every = LENGTH as f64 / (OVERLOAD * peak.speed());
     let loaded = offer(&engine, time, |now| now.seconds >= every * now.offered as f64)?;
-    let after = resident()?;
+    let after = memory("VmRSS")?;
     eprintln!(
         "overload: {} answered, {} refused in {:.0} s",
         loaded.answers, loaded.refused, loaded.seconds
@@ -115,7 +115,9 @@ fn offer(engine: &LocalEngine, time: Duration, wants: impl Fn(&Now) -> bool) -> 
         now.offered += 1;
         match submit(engine, now.offered, sender.clone()) {
             Ok(()) => now.in_flight += 1,
-            Err(EngineError::Overloaded { .. }) => tally.refused += 1,
+            Err(EngineError::Overloaded { .. } | EngineError::ShareFull { .. }) => {
+                tally.refused += 1
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -157,12 +159,4 @@ fn submit(
         ControlFlow::Continue(())
     };
     engine.submit(request, Box::new(sink))
-}
-
-/// Memory of this process now, MiB.
-fn resident() -> Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next()).context("VmRSS")?;
-    Ok(kib.parse::<f64>()? / 1024.0)
 }

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, path::Path, sync::mpsc, time::Instant};
 use anyhow::{Context as _, Result};
 use sealroom_engine::{Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings};
 
-use super::{Case, Measured, clocks, peak, text};
+use super::{Case, Measured, clocks, memory, text};
 
 /// Both clocks.
 type Moment = (f64, Instant);
@@ -34,7 +34,7 @@ pub(super) fn measure(path: &Path, case: Case, threads: usize) -> Result<Measure
     drop(sender);
     let (tokens, from, to) = span(case, &steps.iter().collect::<Vec<_>>())?;
     let wall = to.1.duration_since(from.1).as_secs_f64();
-    Ok(Measured { tokens, wall, cpu: to.0 - from.0, load, peak: peak()? })
+    Ok(Measured { tokens, wall, cpu: to.0 - from.0, load, peak: memory("VmHWM")? })
 }
 
 fn warm_up(engine: &LocalEngine) -> Result<()> {

@@ -11,7 +11,8 @@ use llama_cpp_2::{
     token::LlamaToken,
 };
 
-use super::{Case, Measured, clocks, peak};
+use super::{Case, Measured, clocks, memory};
+use crate::greedy::likeliest;
 
 /// Tokens of all sequences together.
 const CONTEXT: NonZeroU32 = NonZeroU32::new(4096).expect("not zero");
@@ -48,7 +49,7 @@ pub(super) fn measure(path: &Path, case: Case, threads: usize) -> Result<Measure
             wall,
             cpu: first.0 - start.0,
             load,
-            peak: peak()?,
+            peak: memory("VmHWM")?,
         });
     }
     for position in prompt..prompt + answer - 1 {
@@ -57,7 +58,7 @@ pub(super) fn measure(path: &Path, case: Case, threads: usize) -> Result<Measure
     let end = clocks();
     let tokens = ((answer - 1) * sequences) as f64;
     let wall = end.1.duration_since(first.1).as_secs_f64();
-    Ok(Measured { tokens, wall, cpu: end.0 - first.0, load, peak: peak()? })
+    Ok(Measured { tokens, wall, cpu: end.0 - first.0, load, peak: memory("VmHWM")? })
 }
 
 struct Run<'a, 'm> {
@@ -81,7 +82,7 @@ impl Run<'_, '_> {
                 self.batch.add(token, i32::try_from(position)?, &[sequence], is_last)?;
             }
             self.context.decode(&mut self.batch).context("a prompt in llama.cpp")?;
-            next.push(likeliest(self.context.get_logits_ith(self.batch.n_tokens() - 1)));
+            next.push(token(self.context.get_logits_ith(self.batch.n_tokens() - 1))?);
         }
         Ok(next)
     }
@@ -94,16 +95,10 @@ impl Run<'_, '_> {
         }
         self.context.decode(&mut self.batch).context("a step in llama.cpp")?;
         let rows = (0..).take(last.len());
-        Ok(rows.map(|row| likeliest(self.context.get_logits_ith(row))).collect())
+        rows.map(|row| token(self.context.get_logits_ith(row))).collect()
     }
 }
 
-fn likeliest(logits: &[f32]) -> LlamaToken {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (id, &logit) in (0..).zip(logits) {
-        if logit > best.1 {
-            best = (id, logit);
-        }
-    }
-    LlamaToken(best.0)
+fn token(logits: &[f32]) -> Result<LlamaToken> {
+    Ok(LlamaToken(i32::try_from(likeliest(logits))?))
 }

@@ -13,8 +13,10 @@ use crate::{
 
 mod audit;
 mod encoding;
+mod fingerprint;
 
 pub use audit::{Kept, audit};
+pub use fingerprint::{Fingerprint, FingerprintError};
 
 const MEDIA_TYPE: &str = "application/vnd.sealroom.receipt+cbor";
 const EXTERNAL_AAD: &[u8] = b"sealroom/1 receipt";

@@ -6,6 +6,7 @@ use sealroom_engine::{
     Digest, Engine, EngineError, Event, FinishReason, Finished, GenerationRequest, Input,
     ModelCard, PrivateText, Sink, SpecialTokens, Timing, Token, Usage,
 };
+use zeroize::Zeroizing;
 
 /// Repeats the last thing it was told, word by word.
 pub struct Echo {
@@ -53,10 +54,20 @@ impl Engine for Echo {
         Ok((0..).zip(text.split_inclusive(' ')).map(|(id, _)| id).collect())
     }
 
+    fn read(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
+        let text = match input {
+            Input::Text(text) => text.expose(),
+            Input::Chat { messages, .. } => messages.last().map_or("", |one| one.content.expose()),
+            Input::Tokens(tokens) => return Ok(tokens.clone()),
+        };
+        self.tokenize(text, SpecialTokens::AsText).map(Zeroizing::new)
+    }
+
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {
         let prompt = match &request.input {
-            Input::Chat(messages) => messages.last().map(|message| message.content.clone()),
+            Input::Chat { messages, .. } => messages.last().map(|message| message.content.clone()),
             Input::Text(text) => Some(text.clone()),
+            Input::Tokens(_) => None,
         };
         let prompt = prompt.filter(|text| !text.is_empty()).ok_or(EngineError::EmptyPrompt)?;
         let (pause, limit) = (self.pause, request.max_tokens.unwrap_or(usize::MAX));
@@ -74,8 +85,9 @@ fn repeat(prompt: &PrivateText, limit: usize, pause: Duration, mut sink: Box<dyn
         if flow.is_break() || sink.is_cancelled() {
             return;
         }
-        let (text, top) = (PrivateText::from(*word), Vec::new());
-        flow = sink.event(Event::Token(Token { id, text, logprob: 0.0, top }));
+        let (text, bytes) = (PrivateText::from(*word), word.as_bytes().into());
+        let (calls, top) = (Vec::new(), Vec::new());
+        flow = sink.event(Event::Token(Token { id, text, calls, bytes, logprob: 0.0, top }));
     }
     if flow == ControlFlow::Continue(()) {
         let (prompt, completion) = (words.len(), words.len().min(limit));

@@ -24,13 +24,17 @@ fn root() -> PathBuf {
 }
 
 /// Which of our packages each of our packages may link, development dependencies apart.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("sealroom-attestation", &[]),
     ("sealroom-forge", &["sealroom-attestation"]),
-    ("sealroom-engine", &[]),
+    ("sealroom-request", &[]),
+    ("sealroom-engine", &["sealroom-request"]),
     ("sealroom-verifier", &["sealroom-attestation"]),
-    ("sealroom-enclave", &["sealroom-attestation", "sealroom-engine"]),
-    ("sealroom-gateway", &["sealroom-attestation", "sealroom-verifier", "sealroom-engine"]),
+    ("sealroom-enclave", &["sealroom-attestation", "sealroom-engine", "sealroom-request"]),
+    (
+        "sealroom-gateway",
+        &["sealroom-attestation", "sealroom-verifier", "sealroom-engine", "sealroom-request"],
+    ),
     (
         "sealroom-tests",
         &[

@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use sealroom_engine::{
-    ChatMessage, Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings,
-};
+use sealroom_engine::{Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -23,8 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let engine = LocalEngine::load(&std::fs::read(path)?, &settings)?;
     eprintln!("loaded in {:?}: {:#?}", started.elapsed(), engine.card());
 
-    let message = ChatMessage { role: "user".to_owned(), content: prompt.into() };
-    let mut request = GenerationRequest::new(Input::Chat(vec![message]), 0);
+    let mut request = GenerationRequest::new(Input::user(prompt), 0);
     request.max_tokens = Some(max_tokens);
     request.sampling = Sampling::greedy();
     let (sender, events) = mpsc::channel();

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::private::PrivateText;
+use sealroom_request::PrivateText;
 
 /// Collects the bytes of one answer and gives them out as soon as they are whole characters.
 #[derive(Default)]

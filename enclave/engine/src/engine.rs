@@ -1,12 +1,14 @@
 //! The seam between whoever serves requests and whoever computes answers.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use sealroom_request::{ChatMessage, PrivateText, Role, Sampling, Tool, ToolChoice};
+use zeroize::Zeroizing;
+
 use crate::card::ModelCard;
 use crate::error::EngineError;
-use crate::private::{CacheSalt, PrivateText};
+use crate::private::{CacheSalt, PrivateBytes};
 
 /// Something that continues text: the local engine, an upstream server in the same VM, or a mock.
 pub trait Engine: Send + Sync {
@@ -18,6 +20,12 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// [`EngineError::Tokenize`] if the tokenizer fails.
     fn tokenize(&self, text: &str, special: SpecialTokens) -> Result<Vec<u32>, EngineError>;
+
+    /// Token ids of a whole prompt, as a request would have them.
+    ///
+    /// # Errors
+    /// [`EngineError::Template`], or [`EngineError::Tokenize`] if the tokenizer fails.
+    fn read(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError>;
 
     /// Checks the request, renders and tokenizes its prompt on the caller's thread (call it where
     /// blocking for milliseconds is allowed) and queues it. Events reach `sink` on the engine's
@@ -66,9 +74,11 @@ pub struct GenerationRequest {
     pub max_tokens: Option<usize>,
     /// How each token is chosen.
     pub sampling: Sampling,
-    /// Texts that end the answer and are not part of it: at most [`MAX_STOP_STRINGS`].
+    /// Texts that end the answer and are not part of it: at most [`sealroom_request::MAX_STOP_STRINGS`].
     pub stop: Vec<PrivateText>,
-    /// How many likely alternatives each token event carries: at most [`MAX_TOP_LOGPROBS`].
+    /// What the answer must look like.
+    pub form: Form,
+    /// How many likely alternatives each token event carries: at most [`sealroom_request::MAX_TOP_LOGPROBS`].
     pub top_logprobs: usize,
     /// The client's own salt: its earlier prompts are used again under it, and it waits in its own line. Without one nothing
     /// is used again, and all who have none share one line.
@@ -76,13 +86,6 @@ pub struct GenerationRequest {
     /// Goes on after an end token until `max_tokens` (for measurements).
     pub ignore_end: bool,
 }
-
-/// Most stop strings one request may carry.
-pub const MAX_STOP_STRINGS: usize = 16;
-/// Longest stop string, in bytes: this much text can be held back.
-pub const MAX_STOP_BYTES: usize = 1024;
-/// Most alternatives one token event may carry.
-pub const MAX_TOP_LOGPROBS: usize = 20;
 
 impl GenerationRequest {
     /// A request with everything but its input at the defaults.
@@ -93,6 +96,7 @@ impl GenerationRequest {
             max_tokens: None,
             sampling: Sampling::new(seed),
             stop: Vec::new(),
+            form: Form::Text,
             top_logprobs: 0,
             salt: None,
             ignore_end: false,
@@ -103,65 +107,47 @@ impl GenerationRequest {
 /// What is to be continued.
 #[derive(Debug, Clone)]
 pub enum Input {
-    /// Messages, rendered by the model's own chat template with the assistant's turn opened. Names
+    /// A conversation, rendered by the model's own chat template with the assistant's turn opened. Names
     /// of control tokens inside a message are parsed, as other servers do it.
-    Chat(Vec<ChatMessage>),
+    Chat {
+        /// What was said.
+        messages: Vec<ChatMessage>,
+        /// What the model is told that it can call.
+        tools: Vec<Tool>,
+    },
     /// Plain text, continued as it is. Names of control tokens are parsed.
     Text(PrivateText),
+    /// Tokens, continued as they are.
+    Tokens(Zeroizing<Vec<u32>>),
 }
 
-/// One message of a conversation.
-#[derive(Debug, Clone)]
-pub struct ChatMessage {
-    /// `system`, `user`, `assistant` or whatever the template knows.
-    pub role: String,
-    /// What was said.
-    pub content: PrivateText,
-}
-
-/// How a token is chosen from the logits. Applied in this order: bias, penalties, temperature,
-/// `min_p`, `top_k`, `top_p`, draw.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Sampling {
-    /// 0 takes the likeliest token; otherwise at most 2.
-    pub temperature: f32,
-    /// Keeps the k likeliest tokens; 0 keeps all.
-    pub top_k: usize,
-    /// Keeps the smallest set whose probabilities sum up to this.
-    pub top_p: f32,
-    /// Drops tokens less likely than this times the likeliest.
-    pub min_p: f32,
-    /// Subtracted from a token's logit for every time it was generated before, -2 to 2.
-    pub frequency_penalty: f32,
-    /// Subtracted once from the logit of every token generated before, -2 to 2.
-    pub presence_penalty: f32,
-    /// Added to the logits of single tokens, -100 to 100.
-    pub logit_bias: BTreeMap<u32, f32>,
-    /// Start of the random sequence: same request, same seed, same answer. The caller draws it.
-    pub seed: u64,
-}
-
-impl Sampling {
-    /// OpenAI's defaults: temperature 1, nothing cut, nothing penalised.
+impl Input {
+    /// A conversation in which a person said one thing.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self {
-            temperature: 1.0,
-            top_k: 0,
-            top_p: 1.0,
-            min_p: 0.0,
-            frequency_penalty: 0.0,
-            presence_penalty: 0.0,
-            logit_bias: BTreeMap::new(),
-            seed,
-        }
+    pub fn user(text: impl Into<PrivateText>) -> Self {
+        Self::Chat { messages: vec![ChatMessage::new(Role::User, text)], tools: Vec::new() }
     }
+}
 
-    /// Always the likeliest token.
-    #[must_use]
-    pub fn greedy() -> Self {
-        Self { temperature: 0.0, ..Self::new(0) }
-    }
+/// What an answer must look like: tokens that would break it cannot be chosen.
+#[derive(Debug, Clone, Default)]
+pub enum Form {
+    /// Any text.
+    #[default]
+    Text,
+    /// A JSON object.
+    Object,
+    /// JSON that keeps this schema.
+    Schema(PrivateText),
+    /// Text, calls of tools, or both.
+    Calls {
+        /// What may be called.
+        tools: Vec<Tool>,
+        /// Whether something must be.
+        choice: ToolChoice,
+        /// Whether there may be several calls.
+        parallel: bool,
+    },
 }
 
 /// What happened to a request.
@@ -190,6 +176,10 @@ pub struct Token {
     /// Text that became certain with it: empty while a character is incomplete or could still begin
     /// a stop string, and possibly longer than the token's own text afterwards.
     pub text: PrivateText,
+    /// Calls that became complete with it: their text is not part of `text`.
+    pub calls: Vec<Call>,
+    /// The bytes that it stands for, part of a character at times; none for the end of a turn.
+    pub bytes: PrivateBytes,
     /// Natural logarithm of its probability under the model's own distribution, before sampling.
     pub logprob: f32,
     /// The likeliest tokens under the same distribution, best first, as many as the request asked for.
@@ -203,8 +193,17 @@ pub struct Alternative {
     pub id: u32,
     /// Natural logarithm of its probability.
     pub logprob: f32,
-    /// Its text; half a character shows as U+FFFD.
-    pub text: PrivateText,
+    /// The bytes that it stands for.
+    pub bytes: PrivateBytes,
+}
+
+/// A call of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The function.
+    pub name: String,
+    /// Its arguments, JSON.
+    pub arguments: PrivateText,
 }
 
 /// How a complete answer ended.
@@ -225,6 +224,10 @@ pub enum FinishReason {
     EndToken,
     /// A stop string appeared; its index in the request.
     StopString(usize),
+    /// The form is complete: nothing could follow.
+    Complete,
+    /// It called tools.
+    Calls,
     /// `max_tokens` or the context is used up.
     Length,
 }

@@ -1,6 +1,6 @@
 //! What can go wrong, one enum for each stage. No variant prints text of users.
 
-use crate::private::PrivateText;
+use sealroom_request::{OutOfRange, PrivateText};
 
 /// Why a model file was not loaded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -158,25 +158,27 @@ pub enum EngineError {
     #[error("the engine has stopped")]
     Stopped,
     /// A parameter is out of range.
-    #[error("parameter {parameter} is {found}: {expected} expected")]
-    Parameter {
-        /// Name as in the OpenAI interface.
-        parameter: &'static str,
-        /// The value given; never text of users.
-        found: String,
-        /// The range accepted.
-        expected: String,
+    #[error(transparent)]
+    Parameter(#[from] OutOfRange),
+    /// A JSON schema that cannot be kept to.
+    #[error("the JSON schema is not supported")]
+    Schema {
+        /// Which tool's; none for the answer's own.
+        tool: Option<usize>,
+        /// Why. It may quote the schema and stays inside the seal.
+        reason: PrivateText,
     },
+    /// The answer's form became too complex to go on.
+    #[error("the answer's form became too complex")]
+    Form,
     /// There is nothing to continue.
     #[error("the prompt is empty")]
     EmptyPrompt,
-    /// Prompt and answer do not fit together.
-    #[error("{prompt} prompt tokens and {completion} to generate exceed the context of {context}")]
+    /// The prompt leaves no room for an answer.
+    #[error("{prompt} prompt tokens or more leave no room for an answer in a context of {context}")]
     ContextLength {
-        /// Tokens of the prompt.
+        /// Tokens of the prompt, at least.
         prompt: usize,
-        /// Tokens asked for.
-        completion: usize,
         /// Tokens the engine holds for one sequence.
         context: usize,
     },

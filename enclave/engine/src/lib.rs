@@ -3,12 +3,14 @@
 //! [`Engine`] is the seam; [`LocalEngine`] computes in this process. The crate opens no file and no
 //! socket, and reads the clock only to measure how long a request took.
 
+mod calls;
 mod card;
 pub mod default_model;
 mod detokenizer;
 mod engine;
 mod error;
 mod gguf;
+mod grammar;
 mod kernels;
 mod kv;
 mod llama;
@@ -29,12 +31,15 @@ mod vocabulary;
 
 pub use card::{Digest, ModelCard};
 pub use engine::{
-    Alternative, ChatMessage, Engine, Event, FinishReason, Finished, GenerationRequest, Input,
-    MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, Sampling, Sink, SpecialTokens, Timing,
-    Token, Usage,
+    Alternative, Call, Engine, Event, FinishReason, Finished, Form, GenerationRequest, Input, Sink,
+    SpecialTokens, Timing, Token, Usage,
 };
 pub use error::{EngineError, LoadError, TemplateError};
 pub use local::{LocalEngine, Settings};
-pub use private::{CacheSalt, PrivateText};
+pub use private::{CacheSalt, PrivateBytes};
 pub use scheduler::Occupancy;
+pub use sealroom_request::{
+    ChatMessage, MAX_STOP_CHARS, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, PrivateText, Role, Sampling,
+    Tool, ToolCall, ToolChoice,
+};
 pub use tokenizer::tokenizer_digest_layout;

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
+use crate::calls::Calls;
 use crate::card::ModelCard;
-use crate::engine::{Engine, GenerationRequest, Input, Sink, SpecialTokens};
+use crate::engine::{Engine, Form, GenerationRequest, Input, Sink, SpecialTokens};
 use crate::error::{EngineError, LoadError, TemplateError};
 use crate::kernels::Pool;
 use crate::kv::pages_of;
@@ -78,27 +79,6 @@ impl LocalEngine {
     pub fn occupancy(&self) -> Occupancy {
         self.scheduler.occupancy()
     }
-
-    fn prompt(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
-        let tokenizer = &self.model.tokenizer;
-        match input {
-            Input::Chat(messages) if messages.is_empty() => Err(EngineError::EmptyPrompt),
-            Input::Chat(messages) => {
-                let template = self.model.template.as_ref().ok_or(TemplateError::Missing)?;
-                let text = template.render(messages)?;
-                tokenizer.encode(text.expose(), SpecialTokens::Parse)
-            }
-            Input::Text(text) if text.is_empty() => Err(EngineError::EmptyPrompt),
-            Input::Text(text) => {
-                let mut ids = tokenizer.encode(text.expose(), SpecialTokens::Parse)?;
-                let vocabulary = tokenizer.vocabulary();
-                if let Some(begin) = vocabulary.begin.filter(|_| vocabulary.add_begin) {
-                    ids.insert(0, begin);
-                }
-                Ok(ids)
-            }
-        }
-    }
 }
 
 impl Engine for LocalEngine {
@@ -110,18 +90,44 @@ impl Engine for LocalEngine {
         self.model.tokenizer.encode(text, special).map(|mut ids| std::mem::take(&mut *ids))
     }
 
+    fn read(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
+        let tokenizer = &self.model.tokenizer;
+        match input {
+            Input::Chat { messages, .. } if messages.is_empty() => Err(EngineError::EmptyPrompt),
+            Input::Chat { messages, tools } => {
+                let template = self.model.template.as_ref().ok_or(TemplateError::Missing)?;
+                let text = template.render(messages, tools)?;
+                tokenizer.encode(text.expose(), SpecialTokens::Parse)
+            }
+            Input::Text(text) if text.is_empty() => Err(EngineError::EmptyPrompt),
+            Input::Text(text) => {
+                let mut ids = tokenizer.encode(text.expose(), SpecialTokens::Parse)?;
+                let vocabulary = tokenizer.vocabulary();
+                if let Some(begin) = vocabulary.begin.filter(|_| vocabulary.add_begin) {
+                    ids.insert(0, begin);
+                }
+                Ok(ids)
+            }
+            Input::Tokens(tokens) => Ok(tokens.clone()),
+        }
+    }
+
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {
         let submitted = Instant::now();
         request::check(&request, self.model.card.vocab_size)?;
         request::check_length(&request.input, self.longest_token, self.model.card.context_length)?;
-        let prompt = self.prompt(&request.input)?;
+        let prompt = self.read(&request.input)?;
         let context = self.model.card.context_length;
         let max_tokens = request::room(prompt.len(), request.max_tokens, context)?;
+        let grammar = self.model.grammars.start(&request.form)?;
+        let reads_calls = matches!(request.form, Form::Calls { .. });
         self.scheduler.submit(Job {
             prompt,
             max_tokens,
             sampling: request.sampling,
             stop: request.stop,
+            grammar,
+            calls: reads_calls.then(Calls::default),
             top_logprobs: request.top_logprobs,
             salt: request.salt,
             ignore_end: request.ignore_end,

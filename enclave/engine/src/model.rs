@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::card::ModelCard;
 use crate::error::LoadError;
 use crate::gguf::Gguf;
+use crate::grammar::Grammars;
 use crate::kernels::Pool;
 use crate::llama::{Llama, Shape};
 use crate::template::ChatTemplate;
@@ -15,6 +16,7 @@ pub(crate) struct Model {
     pub(crate) llama: Llama,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
+    pub(crate) grammars: Grammars,
     pub(crate) card: ModelCard,
 }
 
@@ -29,6 +31,7 @@ impl Model {
         // The small and strict parts come first: a wrong file is refused before its weights are read.
         let tokenizer = Tokenizer::load(&file)?;
         let template = template(&file, &tokenizer)?;
+        let grammars = Grammars::new(tokenizer.vocabulary())?;
         let shape = Shape::load(&file)?;
         let trained = shape.context;
         let context = match context {
@@ -44,7 +47,7 @@ impl Model {
         };
         let llama = Llama::load(&file, shape, context, pool)?;
         let card = card(&file, &llama, &tokenizer, template.as_ref(), context)?;
-        Ok(Self { llama, tokenizer, template, card })
+        Ok(Self { llama, tokenizer, template, grammars, card })
     }
 }
 

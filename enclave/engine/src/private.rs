@@ -1,55 +1,30 @@
-//! What belongs to a user: prompts, replies and their pieces, and the salt of their cache.
+//! What belongs to a user beside text: the bytes of a token, and the salt of their cache.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Text that belongs to a user. It is wiped when dropped, prints only its length and cannot be
-/// serialized; [`PrivateText::expose`] is the one way to read it, so that every reader can be found.
+/// Bytes that a token stands for: part of a character at times. Wiped when dropped; prints only its length.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct PrivateText(Zeroizing<String>);
+pub struct PrivateBytes(Zeroizing<Vec<u8>>);
 
-impl PrivateText {
-    /// Takes ownership of `text`; its buffer is wiped on drop.
+impl PrivateBytes {
+    /// The bytes themselves. The caller must not log them or store them outside private memory.
     #[must_use]
-    pub fn new(text: String) -> Self {
-        Self(Zeroizing::new(text))
-    }
-
-    /// The text itself. The caller must not log it or store it outside private memory.
-    #[must_use]
-    pub fn expose(&self) -> &str {
+    pub fn expose(&self) -> &[u8] {
         &self.0
     }
+}
 
-    /// Length in bytes.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is no text at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl From<&[u8]> for PrivateBytes {
+    fn from(bytes: &[u8]) -> Self {
+        Self(Zeroizing::new(bytes.to_vec()))
     }
 }
 
-impl fmt::Debug for PrivateText {
+impl fmt::Debug for PrivateBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PrivateText({} bytes)", self.len())
-    }
-}
-
-impl From<&str> for PrivateText {
-    fn from(text: &str) -> Self {
-        Self::new(text.to_owned())
-    }
-}
-
-impl From<String> for PrivateText {
-    fn from(text: String) -> Self {
-        Self::new(text)
+        write!(f, "PrivateBytes({} bytes)", self.0.len())
     }
 }
 
@@ -73,15 +48,5 @@ impl CacheSalt {
 impl fmt::Debug for CacheSalt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CacheSalt(32 bytes)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn debug_prints_a_length_and_nothing_else() {
-        assert_eq!(format!("{:?}", PrivateText::from("a secret")), "PrivateText(8 bytes)");
     }
 }

@@ -1,51 +1,33 @@
 //! The rules a request must keep before it is queued.
 
-use std::fmt::Display;
-use std::ops::RangeInclusive;
+use sealroom_request::{MAX_TOP_LOGPROBS, OutOfRange, check_stop};
 
-use crate::engine::{
-    GenerationRequest, Input, MAX_STOP_BYTES, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, Sampling,
-};
+use crate::engine::{GenerationRequest, Input};
 use crate::error::EngineError;
 
 /// Checks everything that does not depend on the prompt's length.
-pub(crate) fn check(request: &GenerationRequest, vocabulary: usize) -> Result<(), EngineError> {
-    check_sampling(&request.sampling, vocabulary)?;
-    within("top_logprobs", request.top_logprobs, 0..=MAX_TOP_LOGPROBS)?;
-    if let Some(max_tokens) = request.max_tokens {
-        within("max_tokens", max_tokens, 1..=usize::MAX)?;
+pub(crate) fn check(request: &GenerationRequest, vocabulary: usize) -> Result<(), OutOfRange> {
+    request.sampling.check()?;
+    check_stop(&request.stop)?;
+    if request.top_logprobs > MAX_TOP_LOGPROBS {
+        let expected = format_args!("0 to {MAX_TOP_LOGPROBS}");
+        return Err(OutOfRange::new("top_logprobs", request.top_logprobs, expected));
     }
-    if request.stop.len() > MAX_STOP_STRINGS {
-        return Err(refusal(
-            "stop",
-            request.stop.len(),
-            format!("at most {MAX_STOP_STRINGS} strings"),
-        ));
+    if request.max_tokens == Some(0) {
+        return Err(OutOfRange::new("max_tokens", 0, "1 or more"));
     }
-    for stop in &request.stop {
-        if !(1..=MAX_STOP_BYTES).contains(&stop.len()) {
-            let found = format!("a string of {} bytes", stop.len());
-            return Err(refusal("stop", found, format!("1 to {MAX_STOP_BYTES} bytes")));
+    let unknown = |id: &u32| *id as usize >= vocabulary;
+    let expected = format_args!("a token id below {vocabulary}");
+    if let Some(id) = request.sampling.logit_bias.keys().find(|id| unknown(id)) {
+        return Err(OutOfRange::new("logit_bias", format_args!("for token {id}"), expected));
+    }
+    match &request.input {
+        // The id is the user's: it is not told.
+        Input::Tokens(tokens) if tokens.iter().any(unknown) => {
+            Err(OutOfRange::new("prompt", "a list with an unknown token", expected))
         }
+        _ => Ok(()),
     }
-    Ok(())
-}
-
-fn check_sampling(sampling: &Sampling, vocabulary: usize) -> Result<(), EngineError> {
-    within("temperature", sampling.temperature, 0.0..=2.0)?;
-    within("top_p", sampling.top_p, f32::MIN_POSITIVE..=1.0)
-        .map_err(|_| refusal("top_p", sampling.top_p, "above 0, up to 1".to_owned()))?;
-    within("min_p", sampling.min_p, 0.0..=1.0)?;
-    within("frequency_penalty", sampling.frequency_penalty, -2.0..=2.0)?;
-    within("presence_penalty", sampling.presence_penalty, -2.0..=2.0)?;
-    for (&id, &bias) in &sampling.logit_bias {
-        if id as usize >= vocabulary {
-            let expected = format!("a token id below {vocabulary}");
-            return Err(refusal("logit_bias", format!("for token {id}"), expected));
-        }
-        within("logit_bias", bias, -100.0..=100.0)?;
-    }
-    Ok(())
 }
 
 /// Refuses a text that cannot fit however well it is tokenized, before seconds are spent on tokenizing it.
@@ -55,46 +37,31 @@ pub(crate) fn check_length(
     context: usize,
 ) -> Result<(), EngineError> {
     let bytes = match input {
-        Input::Chat(messages) => messages.iter().map(|message| message.content.len()).sum(),
+        Input::Chat { messages, .. } => messages.iter().map(|message| message.content.len()).sum(),
         Input::Text(text) => text.len(),
+        Input::Tokens(tokens) => tokens.len().saturating_mul(longest_token),
     };
     let least = bytes / longest_token;
     if least > context {
-        return Err(EngineError::ContextLength { prompt: least, completion: 1, context });
+        return Err(EngineError::ContextLength { prompt: least, context });
     }
     Ok(())
 }
 
-/// How many tokens may be generated after a prompt of `prompt` tokens.
+/// How many tokens may be generated after a prompt of `prompt` tokens: never more than the context has room for, as the finish
+/// reason then says.
 pub(crate) fn room(
     prompt: usize,
     max_tokens: Option<usize>,
     context: usize,
 ) -> Result<usize, EngineError> {
-    let completion = max_tokens.unwrap_or_else(|| context.saturating_sub(prompt).max(1));
     if prompt == 0 {
         return Err(EngineError::EmptyPrompt);
     }
-    if prompt.saturating_add(completion) > context {
-        return Err(EngineError::ContextLength { prompt, completion, context });
+    match context.saturating_sub(prompt) {
+        0 => Err(EngineError::ContextLength { prompt, context }),
+        left => Ok(max_tokens.map_or(left, |most| most.min(left))),
     }
-    Ok(completion)
-}
-
-/// Not-a-number lies in no range and is refused like any other value outside.
-fn within<T: PartialOrd + Display + Copy>(
-    parameter: &'static str,
-    found: T,
-    range: RangeInclusive<T>,
-) -> Result<(), EngineError> {
-    if range.contains(&found) {
-        return Ok(());
-    }
-    Err(refusal(parameter, found, format!("{} to {}", range.start(), range.end())))
-}
-
-fn refusal(parameter: &'static str, found: impl Display, expected: String) -> EngineError {
-    EngineError::Parameter { parameter, found: found.to_string(), expected }
 }
 
 #[cfg(test)]
@@ -103,7 +70,7 @@ mod tests {
 
     type Change = fn(&mut GenerationRequest);
 
-    fn checked(change: Change) -> Result<(), EngineError> {
+    fn checked(change: Change) -> Result<(), OutOfRange> {
         let mut request = GenerationRequest::new(Input::Text("a".into()), 0);
         change(&mut request);
         check(&request, 10)
@@ -111,7 +78,7 @@ mod tests {
 
     #[test]
     fn accepts_each_limit_and_refuses_the_next_value() {
-        let table: [(&str, Change, Change); 12] = [
+        let table: [(&str, Change, Change); 13] = [
             (
                 "temperature is 2.1: 0 to 2",
                 |r| r.sampling.temperature = 2.0,
@@ -148,6 +115,11 @@ mod tests {
                 |r| r.sampling.logit_bias = [(1, 100.0)].into(),
                 |r| r.sampling.logit_bias = [(1, 101.0)].into(),
             ),
+            (
+                "prompt is a list with an unknown token: a token id below 10",
+                |r| r.input = Input::Tokens(vec![0, 9].into()),
+                |r| r.input = Input::Tokens(vec![0, 10].into()),
+            ),
             ("top_logprobs is 21: 0 to 20", |r| r.top_logprobs = 20, |r| r.top_logprobs = 21),
             (
                 "stop is 17: at most 16 strings",
@@ -155,15 +127,11 @@ mod tests {
                 |r| r.stop = vec!["x".into(); 17],
             ),
             (
-                "stop is a string of 0 bytes: 1 to 1024 bytes",
+                "stop is a string of 0 characters: 1 to 1024 characters",
                 |r| r.stop = vec!["x".into()],
                 |r| r.stop = vec!["".into()],
             ),
-            (
-                "max_tokens is 0: 1 to 18446744073709551615",
-                |r| r.max_tokens = Some(1),
-                |r| r.max_tokens = Some(0),
-            ),
+            ("max_tokens is 0: 1 or more", |r| r.max_tokens = Some(1), |r| r.max_tokens = Some(0)),
         ];
         for (message, accepted, refused) in table {
             assert_eq!(checked(accepted), Ok(()), "{message}");
@@ -173,16 +141,15 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_must_fit_behind_the_prompt() {
+    fn an_answer_ends_where_the_context_does() {
         assert_eq!(room(3, Some(5), 8), Ok(5));
-        let error = EngineError::ContextLength { prompt: 3, completion: 6, context: 8 };
-        assert_eq!(room(3, Some(6), 8), Err(error));
+        assert_eq!(room(3, Some(6), 8), Ok(5));
     }
 
     #[test]
     fn without_a_limit_the_answer_may_fill_the_context() {
         assert_eq!(room(7, None, 8), Ok(1));
-        let error = EngineError::ContextLength { prompt: 8, completion: 1, context: 8 };
+        let error = EngineError::ContextLength { prompt: 8, context: 8 };
         assert_eq!(room(8, None, 8), Err(error));
     }
 
@@ -190,7 +157,7 @@ mod tests {
     fn a_text_that_cannot_fit_is_refused_before_it_is_tokenized() {
         let of = |bytes: usize| check_length(&Input::Text("x".repeat(bytes).into()), 4, 8);
         assert_eq!(of(35), Ok(()));
-        let error = EngineError::ContextLength { prompt: 9, completion: 1, context: 8 };
+        let error = EngineError::ContextLength { prompt: 9, context: 8 };
         assert_eq!(of(36), Err(error));
     }
 

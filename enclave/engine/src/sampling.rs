@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::engine::Sampling;
+use sealroom_request::Sampling;
+
 use crate::kernels;
 use crate::random::Random;
 

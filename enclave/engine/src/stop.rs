@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::private::PrivateText;
+use sealroom_request::PrivateText;
 
 /// Watches one answer for its stop strings.
 pub(crate) struct StopWatch {
@@ -54,7 +54,7 @@ impl StopWatch {
 }
 
 /// Length of the longest end of `text` that begins `stop`.
-fn begun(text: &str, stop: &str) -> usize {
+pub(crate) fn begun(text: &str, stop: &str) -> usize {
     let ends = stop.char_indices().map(|(at, _)| at).rev();
     ends.filter(|&at| stop.get(..at).is_some_and(|begin| text.ends_with(begin))).max().unwrap_or(0)
 }

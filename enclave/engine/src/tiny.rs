@@ -18,7 +18,7 @@ const LAYERS: usize = 2;
 pub(crate) const END: u32 = 256;
 /// Longest sequence of the tiny model.
 pub(crate) const CONTEXT: usize = 128;
-const TEMPLATE: &str = "{% for m in messages %}{% if m.role == 'nobody' %}{{ raise_exception('no') }}\
+const TEMPLATE: &str = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no') }}\
     {% endif %}<start>{{ m.content }}<end>{% endfor %}<start>";
 
 /// The file's parts, to be changed before they are encoded.

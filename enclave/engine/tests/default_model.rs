@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 
 use sealroom_engine::{
-    ChatMessage, Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings,
-    SpecialTokens, default_model,
+    Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings, SpecialTokens,
+    default_model,
 };
 
 /// Ids that llama.cpp gives; written by `tests/peers -- tokens --write`.
@@ -49,8 +49,7 @@ fn token_ids_are_those_of_llama_cpp() {
 #[test]
 fn a_greedy_answer_begins_like_that_of_llama_cpp() {
     let Some(engine) = engine() else { return };
-    let message = ChatMessage { role: "user".to_owned(), content: "What is gravity?".into() };
-    let mut request = GenerationRequest::new(Input::Chat(vec![message]), 0);
+    let mut request = GenerationRequest::new(Input::user("What is gravity?"), 0);
     request.max_tokens = Some(12);
     request.sampling = Sampling::greedy();
     let (sender, events) = mpsc::channel();

@@ -7,12 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use sealroom_engine::{
-    Digest, Engine, EngineError, Event, FinishReason, Finished, GenerationRequest, Input,
+    Call, Digest, Engine, EngineError, Event, FinishReason, Finished, GenerationRequest, Input,
     ModelCard, Sink, SpecialTokens, Timing, Token, Usage,
 };
+use zeroize::Zeroizing;
 
 /// Answers `say N` with N words, `full` with an overload, `hang` with one word and then nothing, `break`
-/// with one word and a failure.
+/// with one word and a failure, `call NAME` with a call.
 pub(crate) struct MockEngine {
     card: ModelCard,
     /// Requests that were cancelled.
@@ -47,14 +48,19 @@ impl Engine for MockEngine {
         Ok(vec![1])
     }
 
+    fn read(&self, _: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
+        Ok(vec![1].into())
+    }
+
     fn submit(
         &self,
         request: GenerationRequest,
         mut sink: Box<dyn Sink>,
     ) -> Result<(), EngineError> {
         let prompt = match &request.input {
-            Input::Chat(messages) => messages.last().map(|message| message.content.clone()),
+            Input::Chat { messages, .. } => messages.last().map(|message| message.content.clone()),
             Input::Text(text) => Some(text.clone()),
+            Input::Tokens(_) => None,
         };
         let prompt = prompt.ok_or(EngineError::EmptyPrompt)?;
         if prompt.expose() == "full" {
@@ -76,6 +82,9 @@ fn run(prompt: &str, sink: &mut dyn Sink) -> bool {
     let mut send = |event| sink.event(event).is_continue();
     if !send(Event::Started { prompt_tokens: 3, queue: Duration::ZERO }) {
         return false;
+    }
+    if let Some(name) = prompt.strip_prefix("call ") {
+        return call(name, send);
     }
     let words = prompt.strip_prefix("say ").map_or(1, |count| count.parse().expect("a number"));
     for word in 0..words {
@@ -102,6 +111,15 @@ fn run(prompt: &str, sink: &mut dyn Sink) -> bool {
         }))
 }
 
+fn call(name: &str, mut send: impl FnMut(Event) -> bool) -> bool {
+    let calls = vec![Call { name: name.to_owned(), arguments: "{}".into() }];
+    let usage = Usage { prompt: 3, completion: 1, cached: 0 };
+    let (reason, timing) = (FinishReason::Calls, Timing::default());
+    send(Event::Token(Token { calls, ..token("") }))
+        && send(Event::Finished(Finished { reason, usage, timing }))
+}
+
 fn token(text: &str) -> Token {
-    Token { id: 1, text: text.into(), logprob: 0.0, top: Vec::new() }
+    let bytes = text.as_bytes().into();
+    Token { id: 1, text: text.into(), calls: Vec::new(), bytes, logprob: -0.25, top: Vec::new() }
 }

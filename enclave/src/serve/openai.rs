@@ -2,27 +2,27 @@
 //!
 //! Prompts and replies live in buffers that wipe themselves and are never formatted into an error or a log.
 
-use std::collections::BTreeMap;
-
-use sealroom_attestation::cbor::{CborError, Item, Source, Writer as Cbor};
 use sealroom_attestation::receipt::Finish;
 use sealroom_attestation::seal::Plaintext;
 use sealroom_attestation::seal::bhttp::Method;
-use sealroom_engine::{EngineError, FinishReason, GenerationRequest, TemplateError};
+use sealroom_engine::{EngineError, FinishReason, GenerationRequest, Input, TemplateError};
 
 use super::ohttp::Inner;
 use crate::node::State;
 
 mod error;
 mod feed;
-mod fields;
+mod logprobs;
+mod parameters;
 mod requests;
-mod sampling;
+mod said;
 mod writer;
 
 pub(super) use error::ApiError;
 pub(super) use feed::{Feed, feed};
-pub(super) use writer::{DONE, Shape, Writer};
+pub(super) use parameters::Parameters;
+pub(super) use said::Said;
+pub(super) use writer::{DONE, Shape, Writer, tokens};
 
 /// A request inside the seal and the node it came to.
 pub(super) struct Call<'a> {
@@ -34,46 +34,31 @@ pub(super) struct Call<'a> {
 pub(super) enum Work {
     /// An answer that needs no engine.
     Ready(Plaintext),
-    /// A generated answer.
+    /// The tokens of a text.
+    Tokenize(Box<Input>),
+    /// Generated answers.
     Generate(Box<Generation>),
 }
 
-/// A request for the engine and how its answer is to look.
+/// Requests for the engine, one for each answer, and how the answers are to look.
 pub(super) struct Generation {
-    pub(super) request: GenerationRequest,
+    pub(super) requests: Vec<GenerationRequest>,
+    /// Answers for each prompt.
+    pub(super) choices: usize,
     pub(super) shape: Shape,
     pub(super) stream: bool,
     pub(super) include_usage: bool,
-}
-
-/// Effective settings by name, to which the receipt commits.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Parameters(pub(super) BTreeMap<String, String>);
-
-impl Item for Parameters {
-    const NAME: &'static str = "parameters";
-    const LIMIT: usize = 64 * 1024;
-
-    fn write(&self, out: &mut Cbor) {
-        out.texts(&self.0);
-    }
-
-    fn read(from: &mut Source<'_>) -> Result<Self, CborError> {
-        Ok(Self(from.texts()?))
-    }
+    pub(super) logprobs: bool,
 }
 
 /// Finds out what is asked for.
 pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
-    let (path, content) = (call.inner.path.as_str(), &call.inner.content[..]);
+    let path = call.inner.path.as_str();
     let model = call.state.config().model_name();
     match (call.inner.method, path) {
-        (Method::Post, "/v1/chat/completions") => {
-            requests::chat(call.state, content).map(|work| under(call, work))
-        }
-        (Method::Post, "/v1/completions") => {
-            requests::completion(call.state, content).map(|work| under(call, work))
-        }
+        (Method::Post, "/v1/chat/completions") => requests::chat(call),
+        (Method::Post, "/v1/completions") => requests::completion(call),
+        (Method::Post, "/tokenize") => requests::tokenize(call),
         (Method::Get, "/v1/models") => Ok(models(call.state, model, true)),
         (Method::Get, one) => match one.strip_prefix("/v1/models/") {
             Some(name) if name == model => Ok(models(call.state, model, false)),
@@ -84,14 +69,6 @@ pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
     }
 }
 
-/// The same work under the client's own salt.
-fn under(call: &Call<'_>, (mut work, parameters): (Work, Parameters)) -> (Work, Parameters) {
-    if let Work::Generate(generation) = &mut work {
-        generation.request.salt = call.inner.salt.clone();
-    }
-    (work, parameters)
-}
-
 fn models(state: &State, model: &str, list: bool) -> (Work, Parameters) {
     let body = writer::models(model, state.statement().issued_at, list);
     (Work::Ready(body), Parameters::default())
@@ -100,14 +77,17 @@ fn models(state: &State, model: &str, list: bool) -> (Work, Parameters) {
 /// The engine's reason as the receipt has it.
 pub(super) const fn finish(reason: FinishReason) -> Finish {
     match reason {
-        FinishReason::EndToken | FinishReason::StopString(_) => Finish::Stop,
+        FinishReason::EndToken | FinishReason::StopString(_) | FinishReason::Complete => {
+            Finish::Stop
+        }
         FinishReason::Length => Finish::Length,
+        FinishReason::Calls => Finish::Tool,
     }
 }
 
 /// The engine's refusal as the client sees it, with the parameter that held the prompt. An engine that stopped
 /// takes the node out of service.
-fn engine_error(state: &State, error: &EngineError, prompt: &'static str) -> ApiError {
+pub(super) fn engine_error(state: &State, error: &EngineError, prompt: &'static str) -> ApiError {
     match error {
         EngineError::Overloaded { .. } | EngineError::ShareFull { .. } => ApiError::overloaded(),
         EngineError::Stopped => {
@@ -115,8 +95,20 @@ fn engine_error(state: &State, error: &EngineError, prompt: &'static str) -> Api
             tracing::error!("the engine has stopped");
             ApiError::internal()
         }
-        EngineError::Parameter { parameter, .. } => {
-            ApiError::invalid(error.to_string(), Some(parameter), "invalid_value")
+        EngineError::Parameter(wrong) => {
+            ApiError::invalid(wrong.to_string(), Some(wrong.parameter), "invalid_value")
+        }
+        // The reason quotes the schema; it goes to whoever wrote that.
+        EngineError::Schema { tool, reason } => {
+            let param = tool.map_or_else(
+                || "response_format.json_schema.schema".to_owned(),
+                |index| format!("tools[{index}].function.parameters"),
+            );
+            let message = format!("{error}: {}", reason.expose());
+            ApiError::invalid(message, Some(&param), "invalid_schema")
+        }
+        EngineError::Form => {
+            ApiError::invalid(error.to_string(), Some("response_format"), "form_too_complex")
         }
         EngineError::EmptyPrompt => {
             ApiError::invalid(error.to_string(), Some(prompt), "empty_prompt")

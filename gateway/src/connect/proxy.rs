@@ -16,7 +16,7 @@ use sealroom_attestation::{
     endpoints::{CACHE_SALT_HEADER, PADDING_HEADER, deadline},
     seal::Plaintext,
 };
-use serde::Deserialize;
+use sealroom_request::{Chat, Completion, Invalid, Tokenize};
 use tokio::time::timeout;
 
 use super::{
@@ -37,7 +37,8 @@ pub(super) async fn chat_completions(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    respond(ask(&endpoint, "/v1/chat/completions", &headers, body).await)
+    let streams = |content: &[u8]| Chat::decode(content).map(|chat| chat.common.stream);
+    respond(ask(&endpoint, "/v1/chat/completions", streams, &headers, body).await)
 }
 
 pub(super) async fn completions(
@@ -45,7 +46,17 @@ pub(super) async fn completions(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    respond(ask(&endpoint, "/v1/completions", &headers, body).await)
+    let streams = |content: &[u8]| Completion::decode(content).map(|asked| asked.common.stream);
+    respond(ask(&endpoint, "/v1/completions", streams, &headers, body).await)
+}
+
+pub(super) async fn tokenize(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let streams = |content: &[u8]| Tokenize::decode(content).map(|_| false);
+    respond(ask(&endpoint, "/tokenize", streams, &headers, body).await)
 }
 
 pub(super) async fn models(State(endpoint): State<Arc<Endpoint>>) -> Response {
@@ -72,22 +83,17 @@ fn respond(result: Result<Response, Refusal>) -> Response {
     result.unwrap_or_else(IntoResponse::into_response)
 }
 
-/// The only field that is looked at; everything else passes unread.
-#[derive(Default, Deserialize)]
-struct Asked {
-    stream: Option<bool>,
-}
-
+/// Passes a request on that keeps the rules; `streams` holds it against them, and says whether its answer comes in events. What
+/// breaks one is refused here: it would be refused inside the seal all the same.
 async fn ask(
     endpoint: &Endpoint,
     path: &'static str,
+    streams: impl FnOnce(&[u8]) -> Result<bool, Invalid>,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
     let content = read(body).await?;
-    // What is no JSON is for the node to refuse, inside the seal.
-    let asked: Asked = serde_json::from_slice(&content).unwrap_or_default();
-    let accept = if asked.stream == Some(true) { "text/event-stream" } else { "application/json" };
+    let accept = if streams(&content)? { "text/event-stream" } else { "application/json" };
     let id = endpoint.keeper.party().request_id().map_err(|_| internal())?;
     let request = InnerRequest::post(path, content, id).header("accept", accept);
     let mut request = request.map_err(|_| internal())?;

@@ -6,18 +6,20 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use sealroom_attestation::{checks::Check, endpoints::Problem, seal::SealError};
+use sealroom_request::{Invalid, PrivateText};
 use sealroom_verifier::{Decision, contact::ContactError};
 use serde::Serialize;
 
 use crate::session::{ExchangeError, SessionError};
 
-/// An answer that is an error. It never holds a byte of a user.
+/// An answer that is an error. It may name what its own client wrote, and prints none of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     status: StatusCode,
     kind: Kind,
     code: &'static str,
-    message: String,
+    message: PrivateText,
+    param: Option<PrivateText>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,14 +52,14 @@ struct Inner<'a> {
     message: &'a str,
     #[serde(rename = "type")]
     kind: &'static str,
-    param: Option<&'static str>,
+    param: Option<&'a str>,
     code: &'static str,
 }
 
 impl Refusal {
     /// A request that is refused here, on this machine.
-    pub(super) const fn request(status: StatusCode, code: &'static str, message: String) -> Self {
-        Self { status, kind: Kind::Request, code, message }
+    pub(super) fn request(status: StatusCode, code: &'static str, message: String) -> Self {
+        Self { status, kind: Kind::Request, code, message: message.into(), param: None }
     }
 
     #[cfg(test)]
@@ -68,18 +70,25 @@ impl Refusal {
     fn failed(status: StatusCode, kind: Kind, check: &'static Check, error: &str) -> Self {
         let (why, fix) = (check.why, check.fix);
         let message = format!("{error} (check {}: {why}). What to do: {fix}.", check.id);
-        Self { status, kind, code: check.id, message }
+        Self { status, kind, code: check.id, message: message.into(), param: None }
     }
 
     fn body(&self) -> Body<'_> {
-        let Self { kind, code, message, .. } = self;
-        Body { error: Inner { message, kind: kind.name(), param: None, code } }
+        let Self { kind, code, message, param, .. } = self;
+        let param = param.as_ref().map(PrivateText::expose);
+        Body { error: Inner { message: message.expose(), kind: kind.name(), param, code } }
     }
 
     /// The last event of a stream that does not end well.
     pub(super) fn event(&self) -> Vec<u8> {
         let body = serde_json::to_string(&self.body()).expect("strings always become JSON");
         format!("data: {body}\n\n").into_bytes()
+    }
+}
+
+impl From<Invalid> for Refusal {
+    fn from(Invalid { message, param, code }: Invalid) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, kind: Kind::Request, code, message, param }
     }
 }
 
@@ -197,8 +206,9 @@ mod tests {
     #[test]
     fn the_message_names_the_check_and_what_to_do() {
         let refusal = Refusal::from(&SessionError::from(ContactError::CertificateVerify));
-        assert!(refusal.message.contains("(check tls.certificate_verify: "), "{}", refusal.message);
-        assert!(refusal.message.contains("What to do: connect to the node itself"));
+        let message = refusal.message.expose();
+        assert!(message.contains("(check tls.certificate_verify: "), "{message}");
+        assert!(message.contains("What to do: connect to the node itself"));
     }
 
     #[test]

@@ -2,7 +2,9 @@ use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
-use crate::engine::{ChatMessage, Event, FinishReason, Finished, Sampling};
+use sealroom_request::{ChatMessage, Role, Sampling};
+
+use crate::engine::{Event, FinishReason, Finished};
 use crate::private::CacheSalt;
 use crate::random::Random;
 use crate::tiny::{CONTEXT, Tiny};
@@ -286,15 +288,17 @@ fn a_prompt_that_fills_the_context_is_accepted_and_a_longer_one_refused() {
     let engine = engine(|_| {});
     let (sender, _events) = channel();
     let prompt = "x".repeat(CONTEXT - 1);
-    assert_eq!(engine.submit(request(&prompt, 1, 0), sink(sender.clone(), None)), Ok(()));
-    let error = EngineError::ContextLength { prompt: 127, completion: 2, context: 128 };
-    assert_eq!(engine.submit(request(&prompt, 2, 0), sink(sender, None)), Err(error));
+    let (_, _, finished) = answer(&submit(&engine, request(&prompt, 2, 0)));
+    assert_eq!((finished.reason, finished.usage.completion), (FinishReason::Length, 1));
+    let error = EngineError::ContextLength { prompt: 128, context: 128 };
+    let refused = engine.submit(request(&(prompt + "x"), 1, 0), sink(sender, None));
+    assert_eq!(refused, Err(error));
 }
 
 #[test]
 fn refuses_an_empty_prompt_and_an_empty_conversation() {
     let engine = engine(|_| {});
-    for input in [Input::Text("".into()), Input::Chat(Vec::new())] {
+    for input in [Input::Text("".into()), Input::Chat { messages: Vec::new(), tools: Vec::new() }] {
         let (sender, _events) = channel();
         let refused = engine.submit(GenerationRequest::new(input, 0), sink(sender, None));
         assert_eq!(refused, Err(EngineError::EmptyPrompt));
@@ -304,16 +308,16 @@ fn refuses_an_empty_prompt_and_an_empty_conversation() {
 #[test]
 fn a_conversation_goes_through_the_template() {
     let engine = engine(|_| {});
-    let chat = |role: &str| {
-        let message = ChatMessage { role: role.to_owned(), content: "abc".into() };
+    let chat = |role| {
+        let messages = vec![ChatMessage::new(role, "abc")];
         let mut request = request("", 1, 0);
-        request.input = Input::Chat(vec![message]);
+        request.input = Input::Chat { messages, tools: Vec::new() };
         request
     };
     // <start>, "ab" as one token, "c", <end>, <start>.
-    assert_eq!(answer(&submit(&engine, chat("user"))).2.usage.prompt, 5);
+    assert_eq!(answer(&submit(&engine, chat(Role::User))).2.usage.prompt, 5);
     let (sender, _events) = channel();
-    let refused = engine.submit(chat("nobody"), sink(sender, None));
+    let refused = engine.submit(chat(Role::System), sink(sender, None));
     let error = TemplateError::Refused { message: "no".into() };
     assert_eq!(refused, Err(EngineError::Template(error)));
 }

@@ -106,8 +106,10 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    use sealroom_request::Sampling;
+
     use super::*;
-    use crate::engine::{Event, Sampling, Sink};
+    use crate::engine::{Event, Sink};
 
     struct Client(Arc<AtomicBool>);
 
@@ -132,6 +134,8 @@ mod tests {
             max_tokens: 1,
             sampling: Sampling::greedy(),
             stop: Vec::new(),
+            grammar: None,
+            calls: None,
             top_logprobs: 0,
             ignore_end: false,
             sink: Box::new(Client(Arc::clone(gone))),

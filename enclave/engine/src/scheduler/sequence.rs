@@ -3,17 +3,18 @@
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use sealroom_request::{PrivateText, Sampling};
 use zeroize::Zeroizing;
 
+use crate::calls::Calls;
 use crate::detokenizer::Detokenizer;
-use crate::engine::{
-    Alternative, Event, FinishReason, Finished, Sampling, Sink, Timing, Token, Usage,
-};
+use crate::engine::{Alternative, Call, Event, FinishReason, Finished, Sink, Timing, Token, Usage};
 use crate::error::EngineError;
+use crate::grammar::Grammar;
 use crate::kernels::log_sum_exp;
 use crate::kv::{Names, Room, Table, pages_of};
 use crate::model::Model;
-use crate::private::{CacheSalt, PrivateText};
+use crate::private::CacheSalt;
 use crate::sampling::{Sampler, greatest};
 use crate::stop::{StopWatch, Watched};
 
@@ -23,6 +24,10 @@ pub(crate) struct Job {
     pub(crate) max_tokens: usize,
     pub(crate) sampling: Sampling,
     pub(crate) stop: Vec<PrivateText>,
+    /// What the answer must look like, where it must.
+    pub(crate) grammar: Option<Grammar>,
+    /// Reads calls out of the answer, where there may be some.
+    pub(crate) calls: Option<Calls>,
     pub(crate) top_logprobs: usize,
     pub(crate) salt: Option<CacheSalt>,
     pub(crate) ignore_end: bool,
@@ -57,6 +62,8 @@ pub(super) struct Sequence {
     sampler: Sampler,
     detokenizer: Detokenizer,
     watch: StopWatch,
+    grammar: Option<Grammar>,
+    calls: Option<Calls>,
     sink: Box<dyn Sink>,
     submitted: Instant,
     queue: Duration,
@@ -91,6 +98,8 @@ impl Sequence {
             sampler: Sampler::new(job.sampling),
             detokenizer: Detokenizer::default(),
             watch: StopWatch::new(job.stop),
+            grammar: job.grammar,
+            calls: job.calls,
             sink: job.sink,
             submitted: job.submitted,
             queue,
@@ -161,14 +170,25 @@ impl Sequence {
             return self.end(Event::Failed(EngineError::Compute { reason }));
         }
         let top = self.alternatives(model, logits, total);
+        if let Some(grammar) = &mut self.grammar
+            && let Err(error) = grammar.restrict(logits)
+        {
+            return self.end(Event::Failed(error));
+        }
         let (id, logit) = self.sampler.choose(logits);
         self.tokens.push(id);
         let completion = self.completion();
         if completion == 1 {
             self.first_token = self.submitted.elapsed();
         }
-        let (text, reason) = self.text(model, id);
-        self.sink.event(Event::Token(Token { id, text, logprob: logit - total, top }))?;
+        let (text, mut reason) = match self.text(model, id) {
+            Ok(text) => text,
+            Err(error) => return self.end(Event::Failed(error)),
+        };
+        let (text, calls) = self.without_calls(text, &mut reason);
+        let bytes = model.tokenizer.vocabulary().bytes(id).into();
+        let token = Token { id, text, calls, bytes, logprob: logit - total, top };
+        self.sink.event(Event::Token(token))?;
         match reason {
             None => ControlFlow::Continue(()),
             Some(reason) => {
@@ -196,19 +216,45 @@ impl Sequence {
     }
 
     /// What became certain with token `id`, and why it is the last one, if it is.
-    fn text(&mut self, model: &Model, id: u32) -> (PrivateText, Option<FinishReason>) {
+    fn text(
+        &mut self,
+        model: &Model,
+        id: u32,
+    ) -> Result<(PrivateText, Option<FinishReason>), EngineError> {
         let vocabulary = model.tokenizer.vocabulary();
         if vocabulary.end.contains(&id) && !self.ignore_end {
-            return self.rest("".into(), FinishReason::EndToken);
+            return Ok(self.rest("".into(), FinishReason::EndToken));
         }
+        let is_complete = match &mut self.grammar {
+            Some(grammar) => grammar.take(id)?,
+            None => false,
+        };
         let piece = self.detokenizer.push(vocabulary.bytes(id));
-        match self.watch.push(piece.expose()) {
+        Ok(match self.watch.push(piece.expose()) {
             Watched::Stop(text, index) => (text, Some(FinishReason::StopString(index))),
+            Watched::Release(text) if is_complete => self.rest(text, FinishReason::Complete),
             Watched::Release(text) if self.completion() == self.max_tokens => {
                 self.rest(text, FinishReason::Length)
             }
             Watched::Release(text) => (text, None),
+        })
+    }
+
+    /// Takes the calls out of a text. An answer that ends by itself after a call ended for it.
+    fn without_calls(
+        &mut self,
+        text: PrivateText,
+        reason: &mut Option<FinishReason>,
+    ) -> (PrivateText, Vec<Call>) {
+        let Some(reader) = &mut self.calls else { return (text, Vec::new()) };
+        let (mut text, calls) = reader.push(text.expose());
+        if let Some(reason) = reason {
+            text = PrivateText::new([text.expose(), reader.finish().expose()].concat());
+            if reader.any() && matches!(reason, FinishReason::EndToken | FinishReason::Complete) {
+                *reason = FinishReason::Calls;
+            }
         }
+        (text, calls)
     }
 
     /// `text` and everything held back. Even the last bytes may complete a stop string.
@@ -228,11 +274,13 @@ impl Sequence {
 
     fn alternatives(&self, model: &Model, logits: &[f32], total: f32) -> Vec<Alternative> {
         let vocabulary = model.tokenizer.vocabulary();
-        let text = |id| String::from_utf8_lossy(vocabulary.bytes(id)).into_owned().into();
-        greatest(logits, self.top_logprobs)
-            .into_iter()
-            .map(|(id, logit)| Alternative { id, logprob: logit - total, text: text(id) })
-            .collect()
+        let top = greatest(logits, self.top_logprobs).into_iter();
+        top.map(|(id, logit)| Alternative {
+            id,
+            logprob: logit - total,
+            bytes: vocabulary.bytes(id).into(),
+        })
+        .collect()
     }
 
     fn finished(&self, reason: FinishReason) -> Finished {

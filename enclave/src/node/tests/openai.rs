@@ -2,7 +2,9 @@
 
 use std::sync::atomic::Ordering;
 
+use sealroom_attestation::cbor::Item;
 use sealroom_attestation::endpoints::{self, REQUEST_ID_HEADER};
+use sealroom_attestation::receipt::{self, Fingerprint, Opening};
 use sealroom_attestation::seal::bhttp::Method;
 
 use crate::mock::{Answer, BILLING, Client, Rig, seal, seal_with};
@@ -65,12 +67,8 @@ async fn unsupported_parameters_are_refused_by_name() {
     let rig = Rig::start().await;
     let table = [
         (r#","frobnicate":1"#, "unsupported_parameter", "frobnicate"),
-        (r#","n":2"#, "unsupported_value", "n"),
-        (r#","tools":[{"type":"function"}]"#, "unsupported_value", "tools"),
-        (r#","logprobs":true"#, "unsupported_value", "logprobs"),
+        (r#","n":33"#, "invalid_value", "n"),
         (r#","temperature":"hot""#, "invalid_type", "temperature"),
-        (r#","stream_options":{"include_usage":true}"#, "invalid_value", "stream_options"),
-        (r#","logit_bias":{"x":1}"#, "invalid_type", "logit_bias"),
         (r#","model":"tiny""#, "invalid_json", ""),
     ];
     for (number, (more, code, param)) in table.into_iter().enumerate() {
@@ -106,7 +104,7 @@ async fn what_says_nothing_is_accepted_however_it_is_written() {
     let json = chat("").replace(r#"{"role":"user","content":"say 1"}"#, turn);
     assert_eq!(ask(&rig, CHAT, 100, &json).await.head.status, 200);
     let spaced = chat(r#","response_format":{"type":"te xt"}"#);
-    assert_eq!(error(&ask(&rig, CHAT, 101, &spaced).await).1, "unsupported_value");
+    assert_eq!(error(&ask(&rig, CHAT, 101, &spaced).await).1, "invalid_value");
 }
 
 #[tokio::test]
@@ -145,5 +143,82 @@ async fn parts_of_text_are_one_message_and_other_parts_are_refused() {
     let json = chat("").replace(r#""say 1""#, parts);
     assert_eq!(ask(&rig, CHAT, 1, &json).await.head.status, 200);
     let image = json.replace(r#""type":"text""#, r#""type":"image_url""#);
-    assert_eq!(error(&ask(&rig, CHAT, 2, &image).await).1, "invalid_type");
+    let refused = error(&ask(&rig, CHAT, 2, &image).await);
+    assert_eq!(refused, (400, "invalid_value".into(), "messages[0].content[0].type".into()));
+}
+
+#[tokio::test]
+async fn several_answers_are_told_apart_and_their_prompt_counts_once() {
+    let rig = Rig::start().await;
+    let answer = ask(&rig, CHAT, 1, &chat(r#","n":2"#)).await.json();
+    let [first, second] = [0, 1].map(|index| answer["choices"][index].clone());
+    assert_eq!((first["index"].as_u64(), second["index"].as_u64()), (Some(0), Some(1)));
+    assert_eq!(first["message"]["content"], second["message"]["content"]);
+    // Three tokens of the prompt, and two answers of a word and an end.
+    let usage = ["prompt_tokens", "completion_tokens"].map(|name| answer["usage"][name].as_u64());
+    assert_eq!(usage, [Some(3), Some(4)]);
+    let streamed = ask(&rig, CHAT, 2, &chat(r#","n":2,"stream":true"#)).await;
+    let events = streamed.events();
+    for index in 0..2 {
+        let choices = events.iter().flat_map(|event| event["choices"].as_array().expect("a list"));
+        let own: Vec<_> = choices.filter(|choice| choice["index"] == index).collect();
+        assert_eq!(own.iter().filter(|one| one["delta"]["role"] == "assistant").count(), 1);
+        assert_eq!(own.last().map(|one| one["finish_reason"].clone()), Some("stop".into()));
+    }
+}
+
+#[tokio::test]
+async fn log_probabilities_come_where_they_are_asked_for() {
+    let rig = Rig::start().await;
+    let asked = chat(r#","logprobs":true,"top_logprobs":1"#);
+    let answer = ask(&rig, CHAT, 1, &asked).await.json();
+    let told = &answer["choices"][0]["logprobs"]["content"];
+    assert_eq!(told.as_array().map(Vec::len), Some(1), "the end token is none of the text");
+    assert_eq!((&told[0]["token"], &told[0]["logprob"]), (&"word0 ".into(), &(-0.25).into()));
+    let answer = ask(&rig, CHAT, 2, &chat("")).await.json();
+    assert!(answer["choices"][0]["logprobs"].is_null());
+}
+
+#[tokio::test]
+async fn calls_of_tools_have_openai_shape() {
+    let rig = Rig::start().await;
+    let json = chat("").replace("say 1", "call light");
+    let answer = ask(&rig, CHAT, 1, &json).await.json();
+    let choice = &answer["choices"][0];
+    assert_eq!(
+        (&choice["finish_reason"], choice["message"]["content"].is_null()),
+        (&"tool_calls".into(), true)
+    );
+    let function = &choice["message"]["tool_calls"][0]["function"];
+    assert_eq!((&function["name"], &function["arguments"]), (&"light".into(), &"{}".into()));
+    let streamed = json.replace(r#""model""#, r#""stream":true,"model""#);
+    let events = ask(&rig, CHAT, 2, &streamed).await.events();
+    let call = &events[1]["choices"][0]["delta"]["tool_calls"][0];
+    assert_eq!((&call["index"], &call["function"]["name"]), (&0.into(), &"light".into()));
+}
+
+#[tokio::test]
+async fn the_opening_holds_a_fingerprint_of_what_was_said_and_the_receipt_commits_to_it() {
+    let rig = Rig::start().await;
+    let answer = ask(&rig, CHAT, 1, &chat("")).await;
+    let opening = answer.trailer(endpoints::OPENING_TRAILER).expect("a trailer");
+    let opening = Opening::decode(&opening).expect("an opening");
+    let bytes = opening.fingerprint.as_ref().expect("a fingerprint");
+    let fingerprint = Fingerprint::decode(bytes).expect("a fingerprint");
+    // A word and an end.
+    assert_eq!(fingerprint.tokens().collect::<Vec<_>>(), [(Some(1), -0.25); 2]);
+    let signed = answer.trailer(endpoints::RECEIPT_TRAILER).expect("a trailer");
+    let key = rig.node.state().statement().receipt_key;
+    let receipt = receipt::verify_signature(&signed, &key).expect("a receipt");
+    let expected = receipt::commit(receipt::Kind::Fingerprint, &opening.salt, bytes);
+    assert_eq!(receipt.commitments.fingerprint, Some(expected));
+}
+
+#[tokio::test]
+async fn a_text_is_cut_into_tokens() {
+    let rig = Rig::start().await;
+    let answer = ask(&rig, "/tokenize", 1, r#"{"model":"tiny","prompt":"a"}"#).await;
+    assert_eq!((answer.head.status, answer.json()["tokens"].to_string()), (200, "[1]".into()));
+    let refused = ask(&rig, "/tokenize", 2, r#"{"model":"tiny"}"#).await;
+    assert_eq!(error(&refused).0, 400);
 }

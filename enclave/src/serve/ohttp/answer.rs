@@ -8,10 +8,11 @@ use sealroom_attestation::cbor::Item;
 use sealroom_attestation::digests::{Commitment, KemConfigDigest, RequestDigest};
 use sealroom_attestation::endpoints::{OPENING_TRAILER, RECEIPT_TRAILER};
 use sealroom_attestation::receipt::{
-    Commitments, Finish, Kind, Opening, Receipt, Timing, Usage, commit,
+    Commitments, Fingerprint, Finish, Kind, Opening, Receipt, Timing, Usage, commit,
 };
 use sealroom_attestation::seal::bhttp::{Field, ResponseHead};
 use sealroom_attestation::seal::{CompleteRequest, Plaintext, padding};
+use sealroom_engine::Input;
 
 use super::encode_base64;
 use super::inner::Inner;
@@ -23,6 +24,7 @@ use crate::serve::Padding;
 use crate::serve::openai::{self, ApiError, Call, Generation, Parameters, Work};
 
 mod events;
+mod progress;
 mod whole;
 
 /// What the receipt of one exchange will say, known before the answer begins.
@@ -44,12 +46,31 @@ struct Bound {
     padding: Padding,
 }
 
-/// How an answer went.
-#[derive(Clone, Copy, Debug, Default)]
+/// How the answers of a request went.
+#[derive(Debug, Default)]
 struct Outcome {
     usage: Usage,
     queue: Duration,
     first_token: Duration,
+    fingerprint: Fingerprint,
+}
+
+impl Outcome {
+    /// Only the first `written` tokens left.
+    fn keep(&mut self, written: u64) {
+        self.usage.completion = written;
+        self.fingerprint.truncate(usize::try_from(written).unwrap_or(usize::MAX));
+    }
+}
+
+/// How the answers are to look.
+#[derive(Clone, Copy)]
+struct Asked {
+    answers: usize,
+    /// Answers for each prompt.
+    choices: usize,
+    include_usage: bool,
+    logprobs: bool,
 }
 
 impl Exchange {
@@ -86,7 +107,7 @@ impl Exchange {
     }
 
     /// Signs the receipt, keeps it for the peer that gave the nonce, and returns it in base64url.
-    fn receipt(&self, bound: &Bound, outcome: Outcome, finish: Finish, answer: &[u8]) -> String {
+    fn receipt(&self, bound: &Bound, outcome: &Outcome, finish: Finish, answer: &[u8]) -> String {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let signed = self.state.issue_receipt(|sequence| Receipt {
             boot_id: self.state.boot_id(),
@@ -106,7 +127,10 @@ impl Exchange {
                 parameters: bound.parameters,
                 request: bound.request,
                 answer: commit(Kind::Answer, &self.salt, answer),
-                fingerprint: None,
+                fingerprint: outcome
+                    .fingerprint
+                    .bytes()
+                    .map(|bytes| commit(Kind::Fingerprint, &self.salt, bytes)),
             },
             finish,
             issued_at: self.state.clock().wall(),
@@ -118,8 +142,9 @@ impl Exchange {
         encode_base64(&signed)
     }
 
-    fn trailers(&self, receipt: &str) -> [Field; 2] {
-        let opening = Opening { salt: self.salt, fingerprint: None };
+    fn trailers(&self, receipt: &str, outcome: &Outcome) -> [Field; 2] {
+        let fingerprint = outcome.fingerprint.bytes().map(<[u8]>::to_vec);
+        let opening = Opening { salt: self.salt, fingerprint };
         [field(RECEIPT_TRAILER, receipt), field(OPENING_TRAILER, &encode_base64(&opening.encode()))]
     }
 }
@@ -135,6 +160,7 @@ pub(super) async fn answer(exchange: Exchange, sealer: Sealer, plaintext: Plaint
             // Nobody is left to tell when the client is gone.
             drop(whole::send(&exchange, &bound, sealer, &body, outcome, finish).await);
         }
+        Ok((bound, Work::Tokenize(input))) => tokenize(exchange, bound, sealer, *input).await,
         Ok((bound, Work::Generate(generation))) => {
             generate(exchange, bound, sealer, *generation).await;
         }
@@ -155,32 +181,53 @@ fn prepare(exchange: &Exchange, plaintext: &[u8]) -> Result<(Bound, Work), ApiEr
     }
 }
 
-/// Hands the request to the engine and its events to whoever formats them.
+/// Hands the requests to the engine and their events to whoever formats them.
 async fn generate(exchange: Exchange, bound: Bound, sealer: Sealer, generation: Generation) {
-    let Generation { request, shape, stream, include_usage } = generation;
-    let (feed, sink) = openai::feed();
+    let Generation { requests, choices, shape, stream, include_usage, logprobs } = generation;
+    let asked = Asked { answers: requests.len(), choices, include_usage, logprobs };
+    let (feed, sinks) = openai::feed(requests.len());
     let engine = Arc::clone(exchange.state.engine());
-    let writer = shape.writer(
-        bound.request_id,
-        exchange.state.clock().wall(),
-        exchange.state.config().model_name(),
-    );
+    let (id, now) = (bound.request_id, exchange.state.clock().wall());
+    let writer = shape.writer(id, now, exchange.state.config().model_name(), logprobs);
     // Rendering and tokenizing take milliseconds: not on a thread that serves connections.
-    let submitted =
-        tokio::task::spawn_blocking(move || engine.submit(request, Box::new(sink))).await;
-    let refused = match submitted {
+    let submitted = tokio::task::spawn_blocking(move || {
+        let mut all = requests.into_iter().zip(sinks);
+        all.try_for_each(|(request, sink)| engine.submit(request, Box::new(sink)))
+    });
+    let refused = match submitted.await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(writer.engine_error(&exchange.state, &error)),
         Err(_) => Some(ApiError::internal()),
     };
     if let Some(error) = refused {
+        // Those that were taken before the refused one end with the feed.
+        drop(feed);
         exchange.state.request_ids().give_back(bound.request_id);
         return refuse(sealer, &error).await;
     }
     if stream {
-        events::run(&exchange, &bound, sealer, feed, &writer, include_usage).await;
+        events::run(&exchange, &bound, sealer, feed, &writer, asked).await;
     } else {
-        whole::run(&exchange, &bound, sealer, feed, &writer).await;
+        whole::run(&exchange, &bound, sealer, feed, &writer, asked).await;
+    }
+}
+
+/// Cuts a text into tokens, and tells them.
+async fn tokenize(exchange: Exchange, bound: Bound, sealer: Sealer, input: Input) {
+    let engine = Arc::clone(exchange.state.engine());
+    let read = tokio::task::spawn_blocking(move || {
+        let most = engine.card().context_length;
+        engine.read(&input).map(|ids| openai::tokens(&ids, most))
+    });
+    match read.await {
+        Ok(Ok(body)) => {
+            let outcome = Outcome::default();
+            drop(whole::send(&exchange, &bound, sealer, &body, outcome, Finish::Stop).await);
+        }
+        Ok(Err(error)) => {
+            refuse(sealer, &openai::engine_error(&exchange.state, &error, "prompt")).await;
+        }
+        Err(_) => refuse(sealer, &ApiError::internal()).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Errors in OpenAI's shape. They travel sealed, because a reason can depend on a plaintext.
 
 use sealroom_attestation::seal::Plaintext;
-use sealroom_engine::PrivateText;
+use sealroom_request::{Invalid, PrivateText};
 use serde::Serialize;
 
 use super::writer;
@@ -14,6 +14,12 @@ pub(in crate::serve) struct ApiError {
     param: Option<PrivateText>,
     code: &'static str,
     retry_after: Option<u32>,
+}
+
+impl From<Invalid> for ApiError {
+    fn from(Invalid { message, param, code }: Invalid) -> Self {
+        Self { status: 400, message, kind: INVALID, param, code, retry_after: None }
+    }
 }
 
 #[derive(Serialize)]
@@ -43,15 +49,6 @@ impl ApiError {
         Self { status: 400, message, kind: INVALID, param, code, retry_after: None }
     }
 
-    /// A parameter that this node does not have. Ignoring it would give another answer than was asked for.
-    pub(super) fn unsupported(name: &str) -> Self {
-        Self::invalid(
-            format!("parameter {name} is not supported"),
-            Some(name),
-            "unsupported_parameter",
-        )
-    }
-
     pub(super) fn model_not_found(asked: &str, known: &str) -> Self {
         let message = format!("model {asked} does not exist on this node, which serves {known}");
         Self { status: 404, ..Self::invalid(message, Some("model"), "model_not_found") }
@@ -59,7 +56,8 @@ impl ApiError {
 
     pub(super) fn unknown_path() -> Self {
         let message =
-            "the paths are /v1/chat/completions, /v1/completions and /v1/models".to_owned();
+            "the paths are /v1/chat/completions, /v1/completions, /v1/models and /tokenize"
+                .to_owned();
         Self { status: 404, ..Self::invalid(message, None, "unknown_path") }
     }
 

@@ -1,4 +1,4 @@
-//! The engine's events on their way to an answer.
+//! The engine's events on their way to the answers of one request.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -7,38 +7,45 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sealroom_engine::{EngineError, Event, Sink};
 use tokio::sync::mpsc;
 
-/// The answer's end. An answer is bounded by the context, so the channel needs no bound of its own: the
+/// The end of whoever writes the answers. An answer is bounded by the context, so the channel needs no bound of its own: the
 /// engine's thread must never wait for a client.
 pub(in crate::serve) struct Feed {
-    events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<(usize, Event)>,
     cancelled: Arc<AtomicBool>,
 }
 
-/// The engine's end.
+/// The engine's end of one answer.
 pub(in crate::serve) struct Events {
-    events: mpsc::UnboundedSender<Event>,
+    index: usize,
+    events: mpsc::UnboundedSender<(usize, Event)>,
     cancelled: Arc<AtomicBool>,
 }
 
-/// Both ends.
-pub(in crate::serve) fn feed() -> (Feed, Events) {
+/// The writer's end, and one for each of `count` answers.
+pub(in crate::serve) fn feed(count: usize) -> (Feed, Vec<Events>) {
     let (sender, events) = mpsc::unbounded_channel();
     let cancelled = Arc::new(AtomicBool::new(false));
-    (Feed { events, cancelled: Arc::clone(&cancelled) }, Events { events: sender, cancelled })
+    let ends = (0..count).map(|index| Events {
+        index,
+        events: sender.clone(),
+        cancelled: Arc::clone(&cancelled),
+    });
+    let ends = ends.collect();
+    (Feed { events, cancelled }, ends)
 }
 
 impl Feed {
-    /// The next event. An engine that drops its end without a last event has stopped.
-    pub(in crate::serve) async fn next(&mut self) -> Event {
-        self.events.recv().await.unwrap_or(Event::Failed(EngineError::Stopped))
+    /// The next event, and the answer that it belongs to. An engine that drops its ends without a last event has stopped.
+    pub(in crate::serve) async fn next(&mut self) -> (usize, Event) {
+        self.events.recv().await.unwrap_or((0, Event::Failed(EngineError::Stopped)))
     }
 
     /// The next event, if it is already there.
-    pub(in crate::serve) fn ready(&mut self) -> Option<Event> {
+    pub(in crate::serve) fn ready(&mut self) -> Option<(usize, Event)> {
         self.events.try_recv().ok()
     }
 
-    /// Tells the engine to stop at its next step.
+    /// Tells the engine to stop all answers at its next step.
     pub(in crate::serve) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
     }
@@ -52,7 +59,7 @@ impl Drop for Feed {
 
 impl Sink for Events {
     fn event(&mut self, event: Event) -> ControlFlow<()> {
-        if self.is_cancelled() || self.events.send(event).is_err() {
+        if self.is_cancelled() || self.events.send((self.index, event)).is_err() {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -8,7 +8,8 @@ use sealroom_attestation::seal::Plaintext;
 use sealroom_engine::{EngineError, FinishReason};
 use serde::Serialize;
 
-use super::ApiError;
+use super::logprobs::Logprobs;
+use super::{ApiError, Said};
 use crate::node::State;
 use crate::weights::hex;
 
@@ -27,9 +28,12 @@ pub(in crate::serve) enum Shape {
 /// Writes everything that one answer says.
 pub(in crate::serve) struct Writer {
     shape: Shape,
+    /// The request's own name, which the client chose.
+    name: [u8; 16],
     id: String,
     created: u64,
     model: String,
+    logprobs: bool,
 }
 
 #[derive(Serialize)]
@@ -45,10 +49,10 @@ struct Envelope<'a> {
 
 #[derive(Serialize)]
 struct Choice<'a> {
-    index: u32,
+    index: usize,
     #[serde(flatten)]
     content: Content<'a>,
-    logprobs: (),
+    logprobs: Option<Logprobs<'a>>,
     finish_reason: Option<&'static str>,
 }
 
@@ -63,8 +67,10 @@ enum Content<'a> {
 #[derive(Serialize)]
 struct Message<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Option<&'a str>,
     refusal: (),
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall<'a>>,
 }
 
 #[derive(Default, Serialize)]
@@ -73,6 +79,24 @@ struct Delta<'a> {
     role: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<ToolCall<'a>>,
+}
+
+#[derive(Serialize)]
+struct ToolCall<'a> {
+    /// In streams, where the parts of a call are joined by it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<usize>,
+    id: String,
+    r#type: &'static str,
+    function: Function<'a>,
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    name: &'a str,
+    arguments: &'a str,
 }
 
 #[derive(Serialize)]
@@ -103,14 +127,20 @@ struct Model<'a> {
 }
 
 impl Shape {
-    /// The writer of one answer. Its id is the request's, which the client chose.
-    pub(in crate::serve) fn writer(self, id: [u8; 16], now: UnixTime, model: &str) -> Writer {
+    /// The writer of one request's answers.
+    pub(in crate::serve) fn writer(
+        self,
+        name: [u8; 16],
+        now: UnixTime,
+        model: &str,
+        logprobs: bool,
+    ) -> Writer {
         let prefix = match self {
             Self::Chat => "chatcmpl",
             Self::Completion => "cmpl",
         };
-        let id = format!("{prefix}-{}", hex(&id));
-        Writer { shape: self, id, created: now.0, model: model.to_owned() }
+        let (id, model) = (format!("{prefix}-{}", hex(&name)), model.to_owned());
+        Writer { shape: self, name, id, created: now.0, model, logprobs }
     }
 }
 
@@ -124,69 +154,118 @@ impl Writer {
         super::engine_error(state, error, prompt)
     }
 
-    /// The first event of a chat: who speaks.
-    pub(in crate::serve) fn role(&self, include_usage: bool) -> Option<Plaintext> {
-        let delta = Delta { role: Some("assistant"), content: Some("") };
+    /// The first event of an answer in a chat: who speaks.
+    pub(in crate::serve) fn role(&self, index: usize, include_usage: bool) -> Option<Plaintext> {
+        let delta = Delta { role: Some("assistant"), content: Some(""), tool_calls: Vec::new() };
         match self.shape {
-            Shape::Chat => Some(self.chunk(Content::Delta(delta), None, include_usage)),
+            Shape::Chat => {
+                let choice = self.choice(index, Content::Delta(delta));
+                Some(self.chunk(choice, include_usage))
+            }
             Shape::Completion => None,
         }
     }
 
-    /// More text. The bytes are whole characters: the engine holds back what is not.
-    pub(in crate::serve) fn text(&self, text: &[u8], include_usage: bool) -> Plaintext {
-        let text = str::from_utf8(text).unwrap_or_default();
+    /// More of an answer.
+    pub(in crate::serve) fn more(
+        &self,
+        index: usize,
+        said: &Said,
+        include_usage: bool,
+    ) -> Plaintext {
+        let text = text(said);
         let content = match self.shape {
-            Shape::Chat => Content::Delta(Delta { role: None, content: Some(text) }),
+            Shape::Chat => Content::Delta(Delta {
+                role: None,
+                content: (!text.is_empty()).then_some(text),
+                tool_calls: self.calls(index, said, true),
+            }),
             Shape::Completion => Content::Text(text),
         };
-        self.chunk(content, None, include_usage)
+        let choice = Choice { logprobs: self.logprobs(said), ..self.choice(index, content) };
+        self.chunk(choice, include_usage)
     }
 
-    /// Why it ended.
-    pub(in crate::serve) fn finish(&self, reason: FinishReason, include_usage: bool) -> Plaintext {
+    /// Why an answer ended.
+    pub(in crate::serve) fn finish(
+        &self,
+        index: usize,
+        reason: FinishReason,
+        include_usage: bool,
+    ) -> Plaintext {
         let content = match self.shape {
             Shape::Chat => Content::Delta(Delta::default()),
             Shape::Completion => Content::Text(""),
         };
-        self.chunk(content, Some(named(reason)), include_usage)
+        let choice = Choice { finish_reason: Some(named(reason)), ..self.choice(index, content) };
+        self.chunk(choice, include_usage)
     }
 
-    /// What it used.
+    /// What all answers used.
     pub(in crate::serve) fn usage(&self, counted: Counted) -> Plaintext {
         event(&self.envelope(self.chunk_object(), &[], Some(Some(counted.into()))))
     }
 
-    /// The whole answer as one.
+    /// All answers as one.
     pub(in crate::serve) fn whole(
         &self,
-        text: &[u8],
-        reason: FinishReason,
+        answers: &[(Said, FinishReason)],
         counted: Counted,
     ) -> Plaintext {
-        let text = str::from_utf8(text).unwrap_or_default();
-        let (object, content) = match self.shape {
-            Shape::Chat => {
-                let message = Message { role: "assistant", content: text, refusal: () };
-                ("chat.completion", Content::Message(message))
+        let choices = answers.iter().enumerate().map(|(index, (said, reason))| {
+            let text = text(said);
+            let content = match self.shape {
+                Shape::Chat => {
+                    let tool_calls = self.calls(index, said, false);
+                    let silent = text.is_empty() && !tool_calls.is_empty();
+                    let content = (!silent).then_some(text);
+                    Content::Message(Message {
+                        role: "assistant",
+                        content,
+                        refusal: (),
+                        tool_calls,
+                    })
+                }
+                Shape::Completion => Content::Text(text),
+            };
+            Choice {
+                logprobs: self.logprobs(said),
+                finish_reason: Some(named(*reason)),
+                ..self.choice(index, content)
             }
-            Shape::Completion => ("text_completion", Content::Text(text)),
+        });
+        let choices: Vec<_> = choices.collect();
+        let object = match self.shape {
+            Shape::Chat => "chat.completion",
+            Shape::Completion => "text_completion",
         };
-        let choices = [choice(content, Some(named(reason)))];
         let mut out = Plaintext::new();
         json(&self.envelope(object, &choices, Some(Some(counted.into()))), &mut out);
         out
     }
 
     /// With `include_usage` every event names usage, and all but the last say `null`.
-    fn chunk(
-        &self,
-        content: Content<'_>,
-        finish_reason: Option<&'static str>,
-        include_usage: bool,
-    ) -> Plaintext {
-        let choices = [choice(content, finish_reason)];
-        event(&self.envelope(self.chunk_object(), &choices, include_usage.then_some(None)))
+    fn chunk(&self, choice: Choice<'_>, include_usage: bool) -> Plaintext {
+        event(&self.envelope(self.chunk_object(), &[choice], include_usage.then_some(None)))
+    }
+
+    fn choice<'a>(&self, index: usize, content: Content<'a>) -> Choice<'a> {
+        Choice { index, content, logprobs: None, finish_reason: None }
+    }
+
+    fn calls<'a>(&self, choice: usize, said: &'a Said, stream: bool) -> Vec<ToolCall<'a>> {
+        let numbered = said.calls.iter().zip(said.calls_before..);
+        let calls = numbered.map(|(call, number)| ToolCall {
+            index: stream.then_some(number),
+            id: format!("call_{}_{choice}_{number}", hex(self.name.get(..8).unwrap_or_default())),
+            r#type: "function",
+            function: Function { name: &call.name, arguments: call.arguments.expose() },
+        });
+        calls.collect()
+    }
+
+    fn logprobs<'a>(&self, said: &'a Said) -> Option<Logprobs<'a>> {
+        self.logprobs.then(|| Logprobs::new(self.shape, said))
     }
 
     const fn chunk_object(&self) -> &'static str {
@@ -217,14 +296,15 @@ impl From<Counted> for Usage {
     }
 }
 
-const fn choice<'a>(content: Content<'a>, finish_reason: Option<&'static str>) -> Choice<'a> {
-    Choice { index: 0, content, logprobs: (), finish_reason }
+fn text(said: &Said) -> &str {
+    str::from_utf8(&said.text).unwrap_or_default()
 }
 
 const fn named(reason: FinishReason) -> &'static str {
     match reason {
-        FinishReason::EndToken | FinishReason::StopString(_) => "stop",
+        FinishReason::EndToken | FinishReason::StopString(_) | FinishReason::Complete => "stop",
         FinishReason::Length => "length",
+        FinishReason::Calls => "tool_calls",
     }
 }
 
@@ -237,6 +317,19 @@ pub(super) fn models(name: &str, created: UnixTime, list: bool) -> Plaintext {
     } else {
         json(&model, &mut out);
     }
+    out
+}
+
+/// The tokens of a text, as other servers tell them.
+pub(in crate::serve) fn tokens(ids: &[u32], most: usize) -> Plaintext {
+    #[derive(Serialize)]
+    struct Tokens<'a> {
+        count: usize,
+        max_model_len: usize,
+        tokens: &'a [u32],
+    }
+    let mut out = Plaintext::new();
+    json(&Tokens { count: ids.len(), max_model_len: most, tokens: ids }, &mut out);
     out
 }
 
@@ -266,35 +359,87 @@ pub(super) fn json(value: &impl Serialize, out: &mut Plaintext) {
 
 #[cfg(test)]
 mod tests {
+    use sealroom_engine::{Alternative, Call, PrivateBytes, Token};
+
     use super::*;
 
-    fn writer(shape: Shape) -> Writer {
-        shape.writer([1; 16], UnixTime(7), "tiny")
+    fn writer(shape: Shape, logprobs: bool) -> Writer {
+        shape.writer([1; 16], UnixTime(7), "tiny", logprobs)
     }
 
-    fn text(bytes: &[u8]) -> &str {
+    fn said(text: &str) -> Said {
+        let mut said = Said::default();
+        said.push(token(text), true);
+        said
+    }
+
+    fn token(text: &str) -> Token {
+        let bytes: PrivateBytes = text.as_bytes().into();
+        let top = vec![Alternative { id: 1, logprob: -0.5, bytes: bytes.clone() }];
+        Token { id: 1, text: text.into(), calls: Vec::new(), bytes, logprob: -0.5, top }
+    }
+
+    fn written(bytes: &[u8]) -> &str {
         str::from_utf8(bytes).expect("UTF-8")
     }
 
     #[test]
     fn chat_events_have_openai_shape() {
-        let id = "01".repeat(16);
+        let (id, chat) = ("01".repeat(16), writer(Shape::Chat, false));
         assert_eq!(
-            text(&writer(Shape::Chat).text(b"a\n\"b", false)),
+            written(&chat.more(0, &said("a\n\"b"), false)),
             format!(
                 r#"data: {{"id":"chatcmpl-{id}","object":"chat.completion.chunk","created":7,"model":"tiny","choices":[{{"index":0,"delta":{{"content":"a\n\"b"}},"logprobs":null,"finish_reason":null}}]}}"#
             ) + "\n\n"
         );
-        let last = writer(Shape::Chat).finish(FinishReason::Length, true);
-        let end = r#""choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null}"#;
-        assert!(text(&last).trim_end().ends_with(end), "{}", text(&last));
+        let last = chat.finish(1, FinishReason::Length, true);
+        let end = r#""choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null}"#;
+        assert!(written(&last).trim_end().ends_with(end), "{}", written(&last));
     }
 
     #[test]
     fn a_whole_completion_has_openai_shape() {
         let usage = Counted { prompt: 3, completion: 2, cached: 1 };
-        let whole = writer(Shape::Completion).whole(b"hi", FinishReason::EndToken, usage);
+        let answers = [(said("hi"), FinishReason::EndToken)];
+        let whole = writer(Shape::Completion, false).whole(&answers, usage);
         let end = r#""choices":[{"index":0,"text":"hi","logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":2,"total_tokens":5,"prompt_tokens_details":{"cached_tokens":1}}}"#;
-        assert!(text(&whole).ends_with(end), "{}", text(&whole));
+        assert!(written(&whole).ends_with(end), "{}", written(&whole));
+    }
+
+    #[test]
+    fn calls_are_numbered_through_a_stream_and_whole_in_a_message() {
+        let mut said = Said::default();
+        for name in ["f", "g"] {
+            said.clear();
+            said.calls = vec![Call { name: name.to_owned(), arguments: "{}".into() }];
+        }
+        let chat = writer(Shape::Chat, false);
+        let call = r#""tool_calls":[{"index":1,"id":"call_0101010101010101_0_1","type":"function","function":{"name":"g","arguments":"{}"}}]"#;
+        let event = chat.more(0, &said, false);
+        assert!(written(&event).contains(&format!(r#""delta":{{{call}}}"#)), "{}", written(&event));
+        let whole = chat.whole(&[(said, FinishReason::Calls)], Counted::default());
+        let message = format!(
+            r#""message":{{"role":"assistant","content":null,"refusal":null,{}}},"logprobs":null,"finish_reason":"tool_calls""#,
+            call.replace(r#""index":1,"#, "")
+        );
+        assert!(written(&whole).contains(&message), "{}", written(&whole));
+    }
+
+    #[test]
+    fn log_probabilities_have_the_shape_of_their_interface() {
+        let answers = [(said("é"), FinishReason::Length)];
+        let whole = writer(Shape::Chat, true).whole(&answers, Counted::default());
+        let one = r#""token":"é","logprob":-0.5,"bytes":[195,169]"#;
+        let expected = format!(
+            r#""logprobs":{{"content":[{{{one},"top_logprobs":[{{{one}}}]}}],"refusal":null}}"#
+        );
+        assert!(written(&whole).contains(&expected), "{}", written(&whole));
+        let completion = writer(Shape::Completion, true);
+        let mut said = said("é");
+        said.clear();
+        said.push(token("b"), true);
+        let expected = r#""logprobs":{"tokens":["b"],"token_logprobs":[-0.5],"top_logprobs":[{"b":-0.5}],"text_offset":[1]}"#;
+        let event = completion.more(0, &said, false);
+        assert!(written(&event).contains(expected), "{}", written(&event));
     }
 }

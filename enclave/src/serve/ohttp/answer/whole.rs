@@ -1,31 +1,37 @@
-//! An answer sent as one.
+//! Answers sent as one.
 
-use sealroom_attestation::receipt::{Finish, Usage};
+use sealroom_attestation::receipt::Finish;
 use sealroom_attestation::seal::bhttp::ResponseHead;
-use sealroom_attestation::seal::{Plaintext, padding};
-use sealroom_engine::Event;
+use sealroom_attestation::seal::padding;
+use sealroom_engine::{Event, FinishReason};
 use tokio::time::sleep_until;
 
-use super::{Bound, Exchange, Outcome, refuse};
+use super::progress::{Progress, together};
+use super::{Asked, Bound, Exchange, Outcome, refuse};
 use crate::serve::ohttp::outgoing::{Gone, Sealer, field};
-use crate::serve::openai::{self, ApiError, Feed, Writer};
+use crate::serve::openai::{ApiError, Feed, Said, Writer};
 
-/// Gathers the answer, then sends it.
+/// Gathers the answers, then sends them.
 pub(super) async fn run(
     exchange: &Exchange,
     bound: &Bound,
     sealer: Sealer,
     mut feed: Feed,
     writer: &Writer,
+    asked: Asked,
 ) {
-    let mut outcome = Outcome::default();
-    let mut text = Plaintext::new();
-    let ended = gather(exchange, &sealer, writer, &mut feed, &mut text, &mut outcome).await;
+    let mut progress = Progress::new(exchange, asked.answers, asked.choices);
+    let mut said: Vec<Said> = (0..asked.answers).map(|_| Said::default()).collect();
+    let ended =
+        gather(exchange, &sealer, writer, &mut feed, &mut progress, &mut said, asked.logprobs)
+            .await;
     feed.cancel();
+    let mut outcome = progress.outcome;
     match ended {
-        Ok(reason) => {
-            let body = writer.whole(&text, reason, outcome.usage);
-            let finish = openai::finish(reason);
+        Ok(reasons) => {
+            let finish = together(&reasons);
+            let answers: Vec<_> = said.into_iter().zip(reasons).collect();
+            let body = writer.whole(&answers, outcome.usage);
             if send(exchange, bound, sealer, &body, outcome, finish).await == Err(Gone) {
                 tracing::debug!("a client left before its answer");
             }
@@ -33,8 +39,8 @@ pub(super) async fn run(
         Err(Some(error)) => refuse(sealer, &error).await,
         Err(None) => {
             // The client left: the engine stopped, nothing was written, and the receipt says so.
-            outcome.usage.completion = 0;
-            exchange.receipt(bound, outcome, Finish::Cancelled, sealer.content());
+            outcome.keep(0);
+            exchange.receipt(bound, &outcome, Finish::Cancelled, sealer.content());
         }
     }
 }
@@ -45,35 +51,33 @@ async fn gather(
     sealer: &Sealer,
     writer: &Writer,
     feed: &mut Feed,
-    text: &mut Plaintext,
-    outcome: &mut Outcome,
-) -> Result<sealroom_engine::FinishReason, Option<ApiError>> {
+    progress: &mut Progress<'_>,
+    said: &mut [Said],
+    logprobs: bool,
+) -> Result<Vec<FinishReason>, Option<ApiError>> {
     loop {
-        let event = tokio::select! {
+        let (index, event) = tokio::select! {
             biased;
             () = sealer.gone() => return Err(None),
             event = feed.next() => event,
             () = sleep_until(sealer.until()) => return Err(Some(ApiError::too_long())),
         };
+        progress.note(index, &event);
         match event {
-            Event::Started { prompt_tokens, queue } => {
-                outcome.usage.prompt = prompt_tokens as u64;
-                outcome.queue = queue;
-            }
             Event::Token(token) => {
-                if outcome.usage.completion == 0 {
-                    outcome.first_token = exchange.elapsed();
+                if let Some(said) = said.get_mut(index) {
+                    said.push(token, logprobs);
                 }
-                outcome.usage.completion = outcome.usage.completion.saturating_add(1);
-                text.extend_from_slice(token.text.expose().as_bytes());
             }
-            Event::Finished(finished) => {
-                outcome.usage.cached = finished.usage.cached as u64;
-                return Ok(finished.reason);
+            Event::Finished(_) => {
+                if let Some(reasons) = progress.all_ended() {
+                    return Ok(reasons);
+                }
             }
             Event::Failed(error) => {
                 return Err(Some(writer.engine_error(&exchange.state, &error)));
             }
+            Event::Started { .. } => {}
         }
     }
 }
@@ -84,18 +88,18 @@ pub(super) async fn send(
     bound: &Bound,
     mut sealer: Sealer,
     body: &[u8],
-    outcome: Outcome,
+    mut outcome: Outcome,
     finish: Finish,
 ) -> Result<(), Gone> {
     let fields = vec![field("content-type", "application/json")];
     let headed = sealer.head(&ResponseHead { status: 200, fields }).await;
     if headed.is_err() || sealer.is_abandoned() {
-        let usage = Usage { completion: 0, ..outcome.usage };
-        exchange.receipt(bound, Outcome { usage, ..outcome }, Finish::Cancelled, sealer.content());
+        outcome.keep(0);
+        exchange.receipt(bound, &outcome, Finish::Cancelled, sealer.content());
         return Err(Gone);
     }
     sealer.will_finish_with(body);
-    let receipt = exchange.receipt(bound, outcome, finish, sealer.content());
-    let last = padding::answer_body(body, &exchange.trailers(&receipt));
+    let receipt = exchange.receipt(bound, &outcome, finish, sealer.content());
+    let last = padding::answer_body(body, &exchange.trailers(&receipt, &outcome));
     sealer.finish(&last, outcome.usage.completion, Some(&receipt)).await
 }

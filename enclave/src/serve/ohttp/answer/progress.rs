@@ -1,0 +1,78 @@
+//! How the answers of one request go on: what was counted, and which of them ended.
+
+use sealroom_attestation::receipt::Finish;
+use sealroom_engine::{Event, FinishReason, Token};
+
+use super::{Exchange, Outcome};
+use crate::serve::openai;
+
+/// The answers of one request, together.
+pub(super) struct Progress<'a> {
+    exchange: &'a Exchange,
+    pub(super) outcome: Outcome,
+    /// Answers for each prompt.
+    choices: usize,
+    /// How each one ended.
+    ended: Vec<Option<FinishReason>>,
+}
+
+impl<'a> Progress<'a> {
+    pub(super) fn new(exchange: &'a Exchange, answers: usize, choices: usize) -> Self {
+        Self { exchange, outcome: Outcome::default(), choices, ended: vec![None; answers] }
+    }
+
+    /// Counts what an event of answer `index` tells.
+    pub(super) fn note(&mut self, index: usize, event: &Event) {
+        // A prompt counts once, whatever number of answers it has.
+        let counts_prompt = index.is_multiple_of(self.choices);
+        let outcome = &mut self.outcome;
+        match event {
+            Event::Started { prompt_tokens, queue } => {
+                outcome.queue = outcome.queue.max(*queue);
+                if counts_prompt {
+                    outcome.usage.prompt =
+                        outcome.usage.prompt.saturating_add(*prompt_tokens as u64);
+                }
+            }
+            Event::Token(token) => self.token(index, token),
+            Event::Finished(finished) => {
+                if counts_prompt {
+                    outcome.usage.cached =
+                        outcome.usage.cached.saturating_add(finished.usage.cached as u64);
+                }
+                if let Some(ended) = self.ended.get_mut(index) {
+                    *ended = Some(finished.reason);
+                }
+            }
+            Event::Failed(_) => {}
+        }
+    }
+
+    fn token(&mut self, index: usize, token: &Token) {
+        let outcome = &mut self.outcome;
+        if outcome.usage.completion == 0 {
+            outcome.first_token = self.exchange.elapsed();
+        }
+        outcome.usage.completion = outcome.usage.completion.saturating_add(1);
+        // The fingerprint is the first answer's.
+        if index == 0 {
+            outcome.fingerprint.push(Some(token.id), token.logprob);
+        }
+    }
+
+    /// Why each answer ended, once all have.
+    pub(super) fn all_ended(&self) -> Option<Vec<FinishReason>> {
+        self.ended.iter().copied().collect()
+    }
+}
+
+/// What the receipt says of answers that ended in several ways: that one was cut weighs most, then that one calls.
+pub(super) fn together(reasons: &[FinishReason]) -> Finish {
+    let all = || reasons.iter().map(|&reason| openai::finish(reason));
+    let [cut, calls] = [Finish::Length, Finish::Tool].map(|one| all().any(|other| other == one));
+    match (cut, calls) {
+        (true, _) => Finish::Length,
+        (false, true) => Finish::Tool,
+        (false, false) => Finish::Stop,
+    }
+}

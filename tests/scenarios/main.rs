@@ -5,5 +5,6 @@ mod connect;
 mod endorsements;
 mod sdk;
 mod secrecy;
+mod structured;
 mod support;
 mod vendors;

@@ -22,7 +22,11 @@ pub(crate) const MODEL: &str = "echo";
 
 /// One vendor with one chip, and a model that answers at once.
 pub(crate) fn ground(engine: Echo) -> Ground {
-    let engine: Arc<dyn Engine> = Arc::new(engine);
+    ground_of(Arc::new(engine))
+}
+
+/// The same with any engine.
+pub(crate) fn ground_of(engine: Arc<dyn Engine>) -> Ground {
     let describe = |sha256| {
         let file = ModelFile { name: "echo.gguf".into(), size: 1, sha256 };
         boot::manifest(MODEL, &file, engine.card())
@@ -90,7 +94,7 @@ pub(crate) async fn send(
     let has_host = request.headers_ref().is_some_and(|headers| headers.contains_key("host"));
     let request = if has_host { request } else { request.header("host", host) };
     let request = request.body(Full::<bytes::Bytes>::from(body)).expect("a request");
-    let answer = tokio::time::timeout(Duration::from_secs(30), sender.send_request(request)).await;
+    let answer = tokio::time::timeout(Duration::from_secs(120), sender.send_request(request)).await;
     answer.expect("in time").expect("an answer")
 }
 

@@ -7,7 +7,7 @@ use llguidance::api::{ParserLimits, TopLevelGrammar};
 use llguidance::{Matcher, ParserFactory};
 use sealroom_request::{PrivateText, Tool, ToolChoice};
 use serde_json::Value;
-use toktrie::{InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
+use toktrie::{TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv};
 
 use crate::calls::{BEGIN, END};
 use crate::engine::Form;
@@ -23,7 +23,7 @@ pub(crate) struct Grammar(Matcher);
 impl Grammars {
     pub(crate) fn new(vocabulary: &Vocabulary) -> Result<Self, LoadError> {
         let tokens: TokEnv = Arc::new(Tokens::new(vocabulary));
-        let factory = ParserFactory::new(&tokens, InferenceCapabilities::default(), &[]);
+        let factory = ParserFactory::new_simple(&tokens);
         let mut factory =
             factory.map_err(|error| LoadError::Tokenizer { reason: error.to_string() })?;
         // What it would write to the terminal is somebody's schema.

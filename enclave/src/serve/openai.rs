@@ -6,6 +6,7 @@ use sealroom_attestation::receipt::Finish;
 use sealroom_attestation::seal::Plaintext;
 use sealroom_attestation::seal::bhttp::Method;
 use sealroom_engine::{EngineError, FinishReason, GenerationRequest, Input, TemplateError};
+use sealroom_request::About;
 
 use super::ohttp::Inner;
 use crate::node::State;
@@ -60,6 +61,7 @@ pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
         (Method::Post, "/v1/completions") => requests::completion(call),
         (Method::Post, "/tokenize") => requests::tokenize(call),
         (Method::Get, "/v1/models") => Ok(models(call.state, model, true)),
+        (Method::Get, "/openapi.json") => Ok(document(call.state, model)),
         (Method::Get, one) => match one.strip_prefix("/v1/models/") {
             Some(name) if name == model => Ok(models(call.state, model, false)),
             Some(name) => Err(ApiError::model_not_found(name, model)),
@@ -72,6 +74,12 @@ pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
 fn models(state: &State, model: &str, list: bool) -> (Work, Parameters) {
     let body = writer::models(model, state.statement().issued_at, list);
     (Work::Ready(body), Parameters::default())
+}
+
+fn document(state: &State, model: &str) -> (Work, Parameters) {
+    let vocabulary = state.engine().card().vocab_size;
+    let body = sealroom_request::document(About { model, vocabulary });
+    (Work::Ready(Plaintext::from(body.as_bytes())), Parameters::default())
 }
 
 /// The engine's reason as the receipt has it.

@@ -63,6 +63,11 @@ pub(super) async fn models(State(endpoint): State<Arc<Endpoint>>) -> Response {
     respond(get(&endpoint, "/v1/models").await)
 }
 
+/// The document of the node behind this endpoint.
+pub(super) async fn document(State(endpoint): State<Arc<Endpoint>>) -> Response {
+    respond(get(&endpoint, "/openapi.json").await)
+}
+
 /// One model. Clients escape the slash that names of models often have; inside the seal it is plain.
 pub(super) async fn model(
     State(endpoint): State<Arc<Endpoint>>,

@@ -55,9 +55,7 @@ impl ApiError {
     }
 
     pub(super) fn unknown_path() -> Self {
-        let message =
-            "the paths are /v1/chat/completions, /v1/completions, /v1/models and /tokenize"
-                .to_owned();
+        let message = "the paths are in /openapi.json".to_owned();
         Self { status: 404, ..Self::invalid(message, None, "unknown_path") }
     }
 

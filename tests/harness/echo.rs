@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use sealroom_engine::{
     Digest, Engine, EngineError, Event, FinishReason, Finished, GenerationRequest, Input,
-    ModelCard, PrivateText, Sink, SpecialTokens, Timing, Token, Usage,
+    ModelCard, OutOfRange, PrivateText, Sink, SpecialTokens, Timing, Token, Usage,
 };
 use zeroize::Zeroizing;
 
@@ -64,12 +64,19 @@ impl Engine for Echo {
     }
 
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {
+        if let Input::Tokens(tokens) = &request.input
+            && tokens.iter().any(|id| *id as usize >= self.card.vocab_size)
+        {
+            let expected = format_args!("token ids below {}", self.card.vocab_size);
+            return Err(OutOfRange::new("prompt", "a list with an unknown token", expected).into());
+        }
         let prompt = match &request.input {
             Input::Chat { messages, .. } => messages.last().map(|message| message.content.clone()),
+            Input::Text(text) if text.is_empty() => None,
             Input::Text(text) => Some(text.clone()),
-            Input::Tokens(_) => None,
+            Input::Tokens(_) => Some("tokens".into()),
         };
-        let prompt = prompt.filter(|text| !text.is_empty()).ok_or(EngineError::EmptyPrompt)?;
+        let prompt = prompt.ok_or(EngineError::EmptyPrompt)?;
         let (pause, limit) = (self.pause, request.max_tokens.unwrap_or(usize::MAX));
         std::thread::spawn(move || repeat(&prompt, limit, pause, sink));
         Ok(())

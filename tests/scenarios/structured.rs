@@ -2,14 +2,11 @@
 //!
 //! The model is the default one, whose own sense would not lead to any of this: what holds is held by the grammar.
 
-use std::sync::Arc;
-
 use boon::{Compiler, Schemas};
 use futures_util::{StreamExt as _, stream};
-use sealroom_engine::{LocalEngine, Settings};
 use serde_json::{Value, json};
 
-use crate::support::{MODEL, Pair, ground_of};
+use crate::support::{MODEL, Pair, default_engine, ground_of};
 
 /// Requests at once: one client's part of the queue.
 const AT_ONCE: usize = 24;
@@ -37,13 +34,7 @@ impl Random {
 }
 
 async fn pair() -> Pair {
-    let load = || {
-        let path = sealroom_tests::model::bring().expect("the default model");
-        let bytes = std::fs::read(path).expect("the default model");
-        LocalEngine::load(&bytes, &Settings::default()).expect("an engine")
-    };
-    let engine = tokio::task::spawn_blocking(load).await.expect("no panic");
-    Pair::start(&ground_of(Arc::new(engine))).await
+    Pair::start(&ground_of(default_engine().await)).await
 }
 
 /// A schema of bounded depth, with most of what people write.

@@ -7,7 +7,7 @@ use hyper::{Request, Response, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use sealroom_attestation::manifest::ModelFile;
 use sealroom_enclave::{Node, boot};
-use sealroom_engine::Engine;
+use sealroom_engine::{Engine, LocalEngine};
 use sealroom_gateway::connect::{Connect, Settings};
 use sealroom_tests::{
     attacks::Ground,
@@ -23,6 +23,16 @@ pub(crate) const MODEL: &str = "echo";
 /// One vendor with one chip, and a model that answers at once.
 pub(crate) fn ground(engine: Echo) -> Ground {
     ground_of(Arc::new(engine))
+}
+
+/// The default model, on this machine's processor.
+pub(crate) async fn default_engine() -> Arc<dyn Engine> {
+    let load = || {
+        let path = sealroom_tests::model::bring().expect("the default model");
+        let bytes = std::fs::read(path).expect("the default model");
+        LocalEngine::load(&bytes, &sealroom_engine::Settings::default()).expect("an engine")
+    };
+    Arc::new(tokio::task::spawn_blocking(load).await.expect("no panic"))
 }
 
 /// The same with any engine.

@@ -39,7 +39,7 @@ pub use local::{LocalEngine, Settings};
 pub use private::{CacheSalt, PrivateBytes};
 pub use scheduler::Occupancy;
 pub use sealroom_request::{
-    ChatMessage, MAX_STOP_CHARS, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, PrivateText, Role, Sampling,
-    Tool, ToolCall, ToolChoice,
+    ChatMessage, MAX_STOP_CHARS, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS, OutOfRange, PrivateText, Role,
+    Sampling, Tool, ToolCall, ToolChoice,
 };
 pub use tokenizer::tokenizer_digest_layout;

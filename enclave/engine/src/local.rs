@@ -99,7 +99,6 @@ impl Engine for LocalEngine {
                 let text = template.render(messages, tools)?;
                 tokenizer.encode(text.expose(), SpecialTokens::Parse)
             }
-            Input::Text(text) if text.is_empty() => Err(EngineError::EmptyPrompt),
             Input::Text(text) => {
                 let mut ids = tokenizer.encode(text.expose(), SpecialTokens::Parse)?;
                 let vocabulary = tokenizer.vocabulary();
@@ -116,7 +115,8 @@ impl Engine for LocalEngine {
         let submitted = Instant::now();
         request::check(&request, self.model.card.vocab_size)?;
         request::check_length(&request.input, self.longest_token, self.model.card.context_length)?;
-        let prompt = self.read(&request.input)?;
+        let is_empty = matches!(&request.input, Input::Text(text) if text.is_empty());
+        let prompt = if is_empty { Zeroizing::default() } else { self.read(&request.input)? };
         let context = self.model.card.context_length;
         let max_tokens = request::room(prompt.len(), request.max_tokens, context)?;
         let grammar = self.model.grammars.start(&request.form)?;

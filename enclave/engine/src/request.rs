@@ -89,11 +89,7 @@ mod tests {
                 |r| r.sampling.temperature = 0.0,
                 |r| r.sampling.temperature = f32::NAN,
             ),
-            (
-                "top_p is 0: above 0, up to 1",
-                |r| r.sampling.top_p = 0.01,
-                |r| r.sampling.top_p = 0.0,
-            ),
+            ("top_p is 0: 0.000001 to 1", |r| r.sampling.top_p = 0.01, |r| r.sampling.top_p = 0.0),
             ("min_p is 1.5: 0 to 1", |r| r.sampling.min_p = 1.0, |r| r.sampling.min_p = 1.5),
             (
                 "frequency_penalty is -2.5: -2 to 2",

@@ -88,8 +88,9 @@ impl Chat {
         let list = fields.require_raw("messages")?;
         let messages = messages(&fields, list)?;
         const TOKENS: &str = "a positive integer";
-        let older = fields.take("max_tokens", TOKENS)?;
-        let max_tokens = fields.take("max_completion_tokens", TOKENS)?.or(older);
+        let older = fields.count("max_tokens", TOKENS)?;
+        within("max_tokens", older.unwrap_or(1), 1..=usize::MAX)?;
+        let max_tokens = fields.count("max_completion_tokens", TOKENS)?.or(older);
         let logprobs = logprobs(&mut fields)?;
         let tools = tools::tools(&mut fields)?;
         let tool_choice = tools::choice(&mut fields, &tools)?;
@@ -108,12 +109,10 @@ impl Chat {
 
 fn logprobs(fields: &mut Fields<'_>) -> Result<Option<usize>, Invalid> {
     let wanted = fields.take("logprobs", "true or false")?.unwrap_or(false);
-    let top: Option<usize> = fields.take("top_logprobs", "an integer from 0 to 20")?;
+    let top = fields.count("top_logprobs", "an integer from 0 to 20")?;
     within("top_logprobs", top.unwrap_or(0), 0..=MAX_TOP_LOGPROBS)?;
-    if top.is_some_and(|top| top > 0) && !wanted {
-        let message = "parameter top_logprobs needs logprobs to be true".to_owned();
-        return Err(Invalid::new(message, Some("top_logprobs"), "invalid_value"));
-    }
+    // Whoever asks for alternatives wants to see them.
+    let wanted = wanted || top.is_some_and(|top| top > 0);
     Ok(wanted.then_some(top.unwrap_or(0)))
 }
 

@@ -50,17 +50,17 @@ impl Common {
         logprobs: Option<usize>,
     ) -> Result<Self, Invalid> {
         let model = fields.require("model", "a string")?;
-        let seed = fields.take::<i64>("seed", "an integer of 64 bits")?.map(i64::cast_unsigned);
+        let seed = fields.integer("seed", "an integer of at most 2^53")?.map(i64::cast_unsigned);
         let sampling = sampling(&mut fields, seed.unwrap_or(0))?;
         let stop = stop(&mut fields)?;
-        let choices = fields.take("n", "a positive integer")?.unwrap_or(1);
+        let choices = fields.count("n", "a positive integer")?.unwrap_or(1);
         within("n", choices, 1..=MOST_CHOICES)?;
         if let Some(tokens) = max_tokens {
             within("max_tokens", tokens, 1..=usize::MAX)?;
         }
         fields.only("service_tier", &["\"auto\"", "\"default\""])?;
         let stream = fields.take("stream", "true or false")?.unwrap_or(false);
-        let include_usage = include_usage(&mut fields, stream)?;
+        let include_usage = include_usage(&mut fields)?;
         for name in IGNORED {
             fields.take_raw(name);
         }
@@ -101,7 +101,7 @@ fn sampling(fields: &mut Fields<'_>, seed: u64) -> Result<Sampling, Invalid> {
 /// 0 and -1 both mean all, as other servers have it.
 fn top_k(fields: &mut Fields<'_>) -> Result<usize, Invalid> {
     const EXPECTED: &str = "an integer of at least -1";
-    match fields.take::<i64>("top_k", EXPECTED)? {
+    match fields.integer("top_k", EXPECTED)? {
         None | Some(-1) => Ok(0),
         Some(count) => usize::try_from(count).map_err(|_| fields.value("top_k", EXPECTED)),
     }
@@ -129,12 +129,8 @@ fn stop(fields: &mut Fields<'_>) -> Result<Vec<PrivateText>, Invalid> {
     Ok(stop)
 }
 
-fn include_usage(fields: &mut Fields<'_>, stream: bool) -> Result<bool, Invalid> {
+fn include_usage(fields: &mut Fields<'_>) -> Result<bool, Invalid> {
     let Some(raw) = fields.take_raw("stream_options") else { return Ok(false) };
-    if !stream {
-        let message = "parameter stream_options needs stream to be true".to_owned();
-        return Err(Invalid::new(message, Some("stream_options"), "invalid_value"));
-    }
     let mut options = Fields::inside(raw, "stream_options")?;
     let include = options.take("include_usage", "true or false")?.unwrap_or(false);
     // Every event is padded anyway: there is nothing to obfuscate.

@@ -1,9 +1,10 @@
 //! `POST /v1/completions`.
 
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::common::MOST_CHOICES;
-use crate::fields::Fields;
+use crate::fields::{Fields, Integer};
 use crate::sampling::{OutOfRange, within};
 use crate::{Common, Invalid, PrivateText};
 
@@ -27,7 +28,7 @@ pub enum Prompt {
     /// As it is written.
     Text(PrivateText),
     /// As tokens.
-    Tokens(zeroize::Zeroizing<Vec<u32>>),
+    Tokens(Zeroizing<Vec<u32>>),
 }
 
 impl std::fmt::Debug for Prompt {
@@ -48,9 +49,9 @@ impl Completion {
         let mut fields = Fields::decode(json)?;
         let raw = fields.require_raw("prompt")?;
         let prompts = prompts(&fields, raw)?;
-        let max_tokens = fields.take("max_tokens", "a positive integer")?;
+        let max_tokens = fields.count("max_tokens", "a positive integer")?;
         let max_tokens = Some(max_tokens.unwrap_or(COMPLETION_TOKENS));
-        let logprobs = fields.take("logprobs", "an integer from 0 to 5")?;
+        let logprobs = fields.count("logprobs", "an integer from 0 to 5")?;
         within("logprobs", logprobs.unwrap_or(0), 0..=MOST_LOGPROBS)?;
         fields.only("best_of", &["1"])?;
         fields.only("echo", &["false"])?;
@@ -82,6 +83,8 @@ fn prompt(raw: &RawValue) -> Option<Prompt> {
     if raw.get().starts_with('"') {
         return serde_json::from_str(raw.get()).ok().map(Prompt::Text);
     }
-    let tokens: Vec<u32> = serde_json::from_str(raw.get()).ok()?;
-    (!tokens.is_empty()).then(|| Prompt::Tokens(tokens.into()))
+    let tokens: Vec<Integer> = serde_json::from_str(raw.get()).ok()?;
+    let tokens = tokens.into_iter().map(|Integer(id)| u32::try_from(id).ok());
+    let tokens = Zeroizing::new(tokens.collect::<Option<Vec<_>>>()?);
+    (!tokens.is_empty()).then_some(Prompt::Tokens(tokens))
 }

@@ -56,6 +56,18 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Takes a whole number away. JSON has one kind of number: 8.0 and 8e0 are 8.
+    pub(crate) fn integer(&mut self, name: &str, expected: &str) -> Result<Option<i64>, Invalid> {
+        Ok(self.take::<Integer>(name, expected)?.map(|Integer(number)| number))
+    }
+
+    /// The same for what cannot be negative.
+    pub(crate) fn count(&mut self, name: &str, expected: &str) -> Result<Option<usize>, Invalid> {
+        let number = self.integer(name, expected)?;
+        let count = |number| usize::try_from(number).map_err(|_| self.value(name, expected));
+        number.map(count).transpose()
+    }
+
     /// As [`Fields::take`], for a parameter that must be there.
     pub(crate) fn require<T: DeserializeOwned>(
         &mut self,
@@ -167,6 +179,22 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
             }
         }
         deserializer.deserialize_map(Names).map(Object)
+    }
+}
+
+/// Up to here every integer is a double: what is greater means different numbers to different readers of JSON.
+pub(crate) const MOST_INTEGER: i64 = 1 << 53;
+
+pub(crate) struct Integer(pub(crate) i64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = serde_json::Number::deserialize(deserializer)?;
+        let whole = |number: &f64| number.fract() == 0.0;
+        let integer =
+            number.as_i64().or_else(|| number.as_f64().filter(whole).map(|number| number as i64));
+        let integer = integer.filter(|integer| (-MOST_INTEGER..=MOST_INTEGER).contains(integer));
+        integer.map(Self).ok_or_else(|| serde::de::Error::custom("not an integer"))
     }
 }
 

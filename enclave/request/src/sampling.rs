@@ -63,8 +63,7 @@ impl Sampling {
     /// The first number that is outside.
     pub fn check(&self) -> Result<(), OutOfRange> {
         within("temperature", self.temperature, 0.0..=2.0)?;
-        within("top_p", self.top_p, f32::MIN_POSITIVE..=1.0)
-            .map_err(|_| OutOfRange::new("top_p", self.top_p, "above 0, up to 1"))?;
+        within("top_p", self.top_p, 1e-6..=1.0)?;
         within("min_p", self.min_p, 0.0..=1.0)?;
         within("frequency_penalty", self.frequency_penalty, -2.0..=2.0)?;
         within("presence_penalty", self.presence_penalty, -2.0..=2.0)?;

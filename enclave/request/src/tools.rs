@@ -4,6 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::fields::Fields;
 use crate::format::{name, schema};
+use crate::sampling::within;
 use crate::{Invalid, PrivateText};
 
 /// Most functions of one request, as OpenAI has it.
@@ -128,7 +129,8 @@ fn call(place: &str, raw: &RawValue) -> Result<ToolCall, Invalid> {
         return Err(fields.value("type", "function"));
     }
     // Streams number their calls, and clients that join them send the number back.
-    fields.take::<u32>("index", "an integer")?;
+    let index = fields.count("index", "an integer of at least 0")?;
+    within("index", index.unwrap_or(0), 0..=MOST_CALLS)?;
     let mut function =
         Fields::inside(fields.require_raw("function")?, &format!("{place}.function"))?;
     fields.finish()?;

@@ -3,14 +3,15 @@
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::shapes::{
-    Fields, any_of, anything, flag, integer, list, name, named, number, one_of, only, text, text_of,
+    Fields, any_of, anything, flag, integer, list, name, named, number, one_of, only, some,
+    some_text, text, text_of,
 };
 use super::{About, Named};
 use crate::common::MOST_CHOICES;
+use crate::fields::MOST_INTEGER;
 use crate::sampling::{MAX_STOP_CHARS, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS};
 
-/// What fits a double exactly: JSON has no other numbers for many clients.
-const MOST: i64 = 1 << 53;
+const MOST: i64 = MOST_INTEGER;
 
 pub(super) fn all(about: About<'_>) -> [Named; 10] {
     [
@@ -36,14 +37,10 @@ fn common(fields: Fields, about: About<'_>) -> Fields {
     let stop = || text_of(1, MAX_STOP_CHARS);
     let stop = any_of([stop().into(), list(stop(), 0, MAX_STOP_STRINGS).into()]);
     let options = Fields::new().may("include_usage", flag()).may("include_obfuscation", flag());
-    let above_zero = ObjectBuilder::new()
-        .schema_type(Type::Number)
-        .exclusive_minimum(Some(0.0))
-        .maximum(Some(1.0));
     fields
         .must("model", only(Type::String, about.model))
         .may("temperature", number(0.0, 2.0))
-        .may("top_p", Schema::Object(above_zero.build()))
+        .may("top_p", number(1e-6, 1.0))
         .may("min_p", number(0.0, 1.0))
         .may("top_k", integer(-1, MOST))
         .may("frequency_penalty", number(-2.0, 2.0))
@@ -53,7 +50,7 @@ fn common(fields: Fields, about: About<'_>) -> Fields {
         .may("stop", stop)
         .may("n", integer(1, MOST_CHOICES as i64))
         .may("stream", flag())
-        .may("stream_options", options.description("Needs `stream`.").build())
+        .may("stream_options", options.build())
         .may("service_tier", one_of(&["auto", "default"]))
         .ignores("user")
         .ignores("metadata")
@@ -78,7 +75,7 @@ fn logit_bias(about: About<'_>) -> Schema {
 fn chat(about: About<'_>) -> Schema {
     let tokens = || integer(1, MOST);
     common(Fields::new(), about)
-        .must("messages", list(named("Message"), 1, 4096))
+        .must("messages", some(named("Message")))
         .may("max_tokens", tokens())
         .may("max_completion_tokens", tokens())
         .may("logprobs", flag())
@@ -92,7 +89,7 @@ fn chat(about: About<'_>) -> Schema {
 }
 
 fn completion(about: About<'_>) -> Schema {
-    let prompt = || text_of(1, 1 << 22);
+    let prompt = || some_text();
     let prompts = any_of([
         prompt().into(),
         list(prompt(), 1, MOST_CHOICES).into(),
@@ -111,9 +108,8 @@ fn completion(about: About<'_>) -> Schema {
 
 fn tokenize(about: About<'_>) -> Schema {
     let model = || only(Type::String, about.model);
-    let text = Fields::new().must("model", model()).must("prompt", text_of(1, 1 << 22));
-    let messages =
-        Fields::new().must("model", model()).must("messages", list(named("Message"), 1, 4096));
+    let text = Fields::new().must("model", model()).must("prompt", text());
+    let messages = Fields::new().must("model", model()).must("messages", some(named("Message")));
     any_of([text.build().into(), messages.build().into()])
 }
 
@@ -142,7 +138,7 @@ fn message() -> Schema {
 
 fn content() -> Schema {
     let part = Fields::new().must("type", only(Type::String, "text")).must("text", text());
-    any_of([text().into(), list(part.build(), 1, 4096).into()])
+    any_of([text().into(), some(part.build()).into()])
 }
 
 fn call() -> Schema {
@@ -150,7 +146,7 @@ fn call() -> Schema {
     Fields::new()
         .must("id", text())
         .must("type", only(Type::String, "function"))
-        .may("index", integer(0, i64::from(u32::MAX)))
+        .may("index", integer(0, 128))
         .must("function", function.build())
         .build()
 }

@@ -62,6 +62,10 @@ pub(super) fn text() -> Schema {
     Schema::Object(Object::with_type(Type::String))
 }
 
+pub(super) fn some_text() -> Schema {
+    Schema::Object(ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).build())
+}
+
 pub(super) fn text_of(least: usize, most: usize) -> Schema {
     let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(least));
     Schema::Object(text.max_length(Some(most)).build())
@@ -104,6 +108,11 @@ pub(super) fn integer(least: i64, most: i64) -> Schema {
 pub(super) fn list(of: impl Into<RefOr<Schema>>, least: usize, most: usize) -> Schema {
     let list = ArrayBuilder::new().items(of.into()).min_items(Some(least)).max_items(Some(most));
     Schema::Array(list.build())
+}
+
+/// A list that is not empty. Its most is not told: what is longer than a body may be is refused for that.
+pub(super) fn some(of: impl Into<RefOr<Schema>>) -> Schema {
+    Schema::Array(ArrayBuilder::new().items(of.into()).min_items(Some(1)).build())
 }
 
 pub(super) fn any_list(of: impl Into<RefOr<Schema>>) -> Schema {

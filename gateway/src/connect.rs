@@ -3,6 +3,7 @@
 //! Bodies pass as they are, inside the seal. Headers do not: API keys, cookies and user agents stay here.
 
 mod guard;
+mod meter;
 mod page;
 mod proxy;
 mod refusal;
@@ -36,6 +37,7 @@ use crate::{
     session::{RelyingParty, Target},
 };
 use guard::Guard;
+use meter::Meter;
 
 /// The most connections at once.
 const CONNECTIONS: usize = 1_024;
@@ -78,6 +80,7 @@ pub struct Connect {
 struct Endpoint {
     guard: Guard,
     keeper: Keeper,
+    meter: Meter,
 }
 
 impl Connect {
@@ -111,7 +114,7 @@ impl Connect {
         let address = listener.local_addr()?;
         check_loopback(address)?;
         let guard = Guard::new(address, settings);
-        let endpoint = Arc::new(Endpoint { guard, keeper: keeper.clone() });
+        let endpoint = Arc::new(Endpoint { guard, keeper: keeper.clone(), meter: Meter::new() });
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve(listener, router(endpoint), stop.clone()));
         Ok(Self { address, keeper, stop, server: Some(server) })
@@ -168,6 +171,7 @@ fn router(endpoint: Arc<Endpoint>) -> Router {
         .route("/v1/models", get(proxy::models))
         .route("/v1/models/{*name}", get(proxy::model))
         .route("/health", get(status::health))
+        .route("/metrics", get(status::metrics))
         .route("/status", get(status::status))
         .route("/status.json", get(status::status_json))
         .route("/", get(status::pointer))

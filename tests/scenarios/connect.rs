@@ -167,3 +167,25 @@ async fn many_clients_share_one_verified_session() {
         ask.await.expect("answered");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_and_tokens_are_counted_and_no_text_is() {
+    let pair = Pair::start(&ground(Echo::new())).await;
+    let body = json!({ "model": MODEL, "messages": [{ "role": "user", "content": "quokka two" }] });
+    assert_eq!(pair.post("/v1/chat/completions", body.clone()).await.0, 200);
+    let wrong = json!({ "model": MODEL, "messages": [], "quokka": 1 });
+    assert_eq!(pair.post("/v1/chat/completions", wrong).await.0, 400);
+    let (status, text) = pair.get("/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        r#"sealroom_connect_requests_total{outcome="answered"} 1"#,
+        r#"sealroom_connect_requests_total{outcome="refused"} 1"#,
+        r#"sealroom_connect_tokens_total{kind="prompt"} 2"#,
+        r#"sealroom_connect_tokens_total{kind="completion"} 2"#,
+        "sealroom_connect_session_verified 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    assert!(!text.contains("quokka") && !text.contains(MODEL), "{text}");
+    pair.stop().await;
+}

@@ -21,6 +21,7 @@ use tokio::time::timeout;
 
 use super::{
     Endpoint,
+    meter::{Metered, Outcome},
     refusal::{self, Refusal},
 };
 use crate::session::{Answer, InnerRequest};
@@ -81,7 +82,7 @@ pub(super) async fn model(
 
 async fn get(endpoint: &Endpoint, path: &str) -> Result<Response, Refusal> {
     let id = endpoint.keeper.party().request_id().map_err(|_| internal())?;
-    exchange(endpoint, &InnerRequest::get(path, id)).await
+    exchange(endpoint, &InnerRequest::get(path, id), endpoint.meter.begin()).await
 }
 
 fn respond(result: Result<Response, Refusal>) -> Response {
@@ -97,6 +98,9 @@ async fn ask(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
+    let mut metered = endpoint.meter.begin();
+    // Until something is sealed.
+    metered.ended(Outcome::Refused);
     let content = read(body).await?;
     let accept = if streams(&content)? { "text/event-stream" } else { "application/json" };
     let id = endpoint.keeper.party().request_id().map_err(|_| internal())?;
@@ -111,7 +115,7 @@ async fn ask(
         let value = value.to_str().map_err(|_| refused())?;
         request = request.header(name, value).map_err(|_| refused())?;
     }
-    exchange(endpoint, &request).await
+    exchange(endpoint, &request, metered).await
 }
 
 /// Reads a body into memory that is wiped.
@@ -147,18 +151,27 @@ fn internal() -> Refusal {
     Refusal::request(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
 }
 
-async fn exchange(endpoint: &Endpoint, request: &InnerRequest) -> Result<Response, Refusal> {
-    let answer = endpoint.keeper.exchange(request).await.map_err(|error| Refusal::from(&error))?;
+async fn exchange(
+    endpoint: &Endpoint,
+    request: &InnerRequest,
+    mut metered: Metered,
+) -> Result<Response, Refusal> {
+    metered.ended(Outcome::Left);
+    let answer = endpoint.keeper.exchange(request).await.map_err(|error| {
+        metered.ended(Outcome::Failed);
+        Refusal::from(&error)
+    })?;
+    metered.first_byte();
     let simulated = answer.session().accepted().verdict().simulated();
     let status = StatusCode::from_u16(answer.status()).map_err(|_| internal())?;
     let mut response = if answer.is_stream() {
-        let mut response = Response::new(Body::from_stream(events(answer)));
+        let mut response = Response::new(Body::from_stream(events(answer, metered)));
         let kind = HeaderValue::from_static("text/event-stream; charset=utf-8");
         response.headers_mut().insert(CONTENT_TYPE, kind);
         *response.status_mut() = status;
         response
     } else {
-        whole(answer).await?
+        whole(answer, metered).await?
     };
     let id = HeaderValue::from_str(&request.id().to_string()).expect("base64url is visible ASCII");
     response.headers_mut().insert("x-request-id", id);
@@ -170,15 +183,23 @@ async fn exchange(endpoint: &Endpoint, request: &InnerRequest) -> Result<Respons
 }
 
 /// A body that leaves only now that its receipt holds.
-async fn whole(mut answer: Answer) -> Result<Response, Refusal> {
+async fn whole(mut answer: Answer, mut metered: Metered) -> Result<Response, Refusal> {
     let mut body = Plaintext::new();
     loop {
         match answer.next().await {
             Ok(Some(more)) if body.is_empty() => body = more,
             Ok(Some(more)) => body.extend_from_slice(&more),
             Ok(None) => break,
-            Err(error) => return Err(Refusal::from(&error)),
+            Err(error) => {
+                metered.ended(Outcome::Failed);
+                return Err(Refusal::from(&error));
+            }
         }
+    }
+    // An error of the node is an answer of it: what was wrong is the client's to read.
+    match answer.status() {
+        500.. => metered.ended(Outcome::Failed),
+        _ => metered.answered(answer.receipt()),
     }
     // Anything else that a node might call its answer is bytes to a browser.
     let kind = match answer.content_type() {
@@ -201,13 +222,17 @@ async fn whole(mut answer: Answer) -> Result<Response, Refusal> {
 }
 
 /// The events of an answer; when it fails, one last event that says so, and no `[DONE]`.
-fn events(answer: Answer) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(Some(answer), |answer| async {
-        let mut answer = answer?;
+fn events(answer: Answer, metered: Metered) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(Some((answer, metered)), |state| async {
+        let (mut answer, mut metered) = state?;
         match answer.next().await {
-            Ok(Some(events)) => Some((Ok(wiped(events)), Some(answer))),
-            Ok(None) => None,
+            Ok(Some(events)) => Some((Ok(wiped(events)), Some((answer, metered)))),
+            Ok(None) => {
+                metered.answered(answer.receipt());
+                None
+            }
             Err(error) => {
+                metered.ended(Outcome::Failed);
                 let check = error.check();
                 tracing::warn!(check, "answer ended before its end");
                 Some((Ok(Refusal::from(&error).event().into()), None))

@@ -21,6 +21,13 @@ const SCHEMA: u32 = 1;
 /// The page runs nothing, loads nothing and can be framed by nobody.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
+/// Counters for Prometheus.
+pub(super) async fn metrics(State(endpoint): State<Arc<Endpoint>>) -> Response {
+    const TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let text = endpoint.meter.text(endpoint.keeper.current().is_some());
+    ([(header::CONTENT_TYPE, TYPE)], text).into_response()
+}
+
 /// What is known now: the open session, or why there is none.
 pub(super) struct Known {
     pub(super) node: String,

@@ -155,7 +155,7 @@ pub async fn self_test(engine: &dyn Engine) -> Result<(), BootError> {
     let mut tokens = 0_usize;
     while let Some(event) = events.recv().await {
         match event {
-            Event::Started { .. } => {}
+            Event::Started { .. } | Event::Embedded(_) => {}
             Event::Token(_) => tokens = tokens.saturating_add(1),
             Event::Finished(_) if tokens == 1 => return Ok(()),
             Event::Finished(_) => break,

@@ -167,6 +167,7 @@ fn router(endpoint: Arc<Endpoint>) -> Router {
         .route("/v1/chat/completions", post(proxy::chat_completions))
         .route("/v1/completions", post(proxy::completions))
         .route("/openapi.json", get(proxy::document))
+        .route("/v1/embeddings", post(proxy::embeddings))
         .route("/tokenize", post(proxy::tokenize))
         .route("/v1/models", get(proxy::models))
         .route("/v1/models/{*name}", get(proxy::model))

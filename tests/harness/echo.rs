@@ -29,6 +29,7 @@ impl Echo {
             architecture: "echo".into(),
             context_length: 8192,
             vocab_size: 1 << 16,
+            embeds: false,
             tokenizer_digest: Digest::of(b"words"),
             chat_template_digest: None,
             engine: "echo".into(),
@@ -61,6 +62,10 @@ impl Engine for Echo {
             Input::Tokens(tokens) => return Ok(tokens.clone()),
         };
         self.tokenize(text, SpecialTokens::AsText).map(Zeroizing::new)
+    }
+
+    fn embed(&self, _: Input, _: Box<dyn Sink>) -> Result<(), EngineError> {
+        Err(EngineError::NoEmbeddings)
     }
 
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {

@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     engine.submit(request, Box::new(sink))?;
     for event in events {
         match event {
-            Event::Started { .. } => {}
+            Event::Started { .. } | Event::Embedded(_) => {}
             Event::Token(token) => print!("{}", token.text.expose()),
             Event::Finished(end) => {
                 let read = (end.timing.first_token - end.timing.queue).as_secs_f64();

@@ -14,6 +14,8 @@ pub struct ModelCard {
     pub context_length: usize,
     /// Number of token ids.
     pub vocab_size: usize,
+    /// Whether it makes vectors of texts.
+    pub embeds: bool,
     /// SHA-256 of the tokenizer's canonical bytes: see [`crate::tokenizer_digest_layout`].
     pub tokenizer_digest: Digest,
     /// SHA-256 of the chat template's UTF-8 bytes, if the model has one.

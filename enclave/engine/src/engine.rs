@@ -27,6 +27,13 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::Template`], or [`EngineError::Tokenize`] if the tokenizer fails.
     fn read(&self, input: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError>;
 
+    /// Makes one vector of a text, in its turn among all requests. Events are [`Event::Started`], [`Event::Embedded`] and
+    /// [`Event::Finished`].
+    ///
+    /// # Errors
+    /// [`EngineError::NoEmbeddings`] for a model that was not trained for it; otherwise as [`Engine::submit`].
+    fn embed(&self, input: Input, sink: Box<dyn Sink>) -> Result<(), EngineError>;
+
     /// Checks the request, renders and tokenizes its prompt on the caller's thread (call it where
     /// blocking for milliseconds is allowed) and queues it. Events reach `sink` on the engine's
     /// thread, in order, ending with exactly one [`Event::Finished`] or [`Event::Failed`], unless
@@ -162,6 +169,8 @@ pub enum Event {
     },
     /// One generated token. Their number is the completion's token count, the end token included.
     Token(Token),
+    /// The vector of a text, of length 1.
+    Embedded(Zeroizing<Vec<f32>>),
     /// The answer is complete. All of its text was in the token events.
     Finished(Finished),
     /// The answer ends here, incomplete.

@@ -171,6 +171,9 @@ pub enum EngineError {
     /// The answer's form became too complex to go on.
     #[error("the answer's form became too complex")]
     Form,
+    /// The model was not trained to make vectors of texts.
+    #[error("the model makes no embeddings")]
+    NoEmbeddings,
     /// There is nothing to continue.
     #[error("the prompt is empty")]
     EmptyPrompt,

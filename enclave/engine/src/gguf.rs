@@ -170,7 +170,7 @@ impl<'a> Gguf<'a> {
         }
     }
 
-    fn integer(&self, key: &str) -> Result<Option<i64>, LoadError> {
+    pub(crate) fn integer(&self, key: &str) -> Result<Option<i64>, LoadError> {
         match self.content.metadata.get(key) {
             None => Ok(None),
             Some(value) => {

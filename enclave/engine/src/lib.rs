@@ -17,6 +17,7 @@ mod llama;
 mod local;
 mod memory;
 mod model;
+mod pooled;
 mod private;
 mod random;
 mod request;

@@ -9,13 +9,14 @@ mod weights;
 use std::cell::RefCell;
 
 use candle_core::{Device, Result, Tensor};
+use zeroize::Zeroizing;
 
 pub(crate) use operations::Workspace;
-pub(crate) use shape::Shape;
+pub(crate) use shape::{Pooling, Shape};
 
 use crate::error::LoadError;
 use crate::gguf::Gguf;
-use crate::kernels::{Form, Pool};
+use crate::kernels::{Form, Pool, rms_norm};
 use crate::kv::{Arena, PageId};
 use attend::{Attend, Heads, Rotation};
 use operations::{Add, Feed, Project};
@@ -36,8 +37,28 @@ pub(crate) struct Piece<'a> {
     pub(crate) position: usize,
     /// The sequence's pages, with room for these tokens.
     pub(crate) pages: &'a [PageId],
-    /// Whether the logits behind the last token are wanted.
-    pub(crate) wants_logits: bool,
+    /// What is wanted of them.
+    pub(crate) wants: Wants,
+}
+
+/// What is wanted of some tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// That they are in their pages.
+    Nothing,
+    /// The logits behind the last one.
+    Logits,
+    /// The vector of the last one.
+    Last,
+    /// The vector of each.
+    Each,
+}
+
+/// What came of a pass: rows back to back, in the order of the pieces that want them.
+pub(crate) struct Computed {
+    pub(crate) logits: Vec<f32>,
+    /// As wide as the model, behind its last norm.
+    pub(crate) vectors: Zeroizing<Vec<f32>>,
 }
 
 impl Llama {
@@ -69,14 +90,13 @@ impl Llama {
         Arena::page_bytes(layers, groups, head)
     }
 
-    /// Computes the tokens of all pieces in one pass over the weights. The logits of those pieces that want them come back to
-    /// back, in their order.
+    /// Computes the tokens of all pieces in one pass over the weights.
     pub(crate) fn compute(
         &self,
         pieces: &[Piece<'_>],
         arena: &mut Arena,
         workspace: &Workspace,
-    ) -> Result<Vec<f32>> {
+    ) -> Result<Computed> {
         let arena = RefCell::new(arena);
         let hidden = self.embed(pieces)?;
         for (index, layer) in self.weights.layers.iter().enumerate() {
@@ -88,7 +108,9 @@ impl Llama {
             let fed = hidden.apply_op1_no_bwd(&Feed { shape: &self.shape, layer, workspace })?;
             hidden.inplace_op2(&fed, &Add { matrix: &layer.down, workspace })?;
         }
-        self.logits(pieces, &hidden, workspace)
+        let logits = self.logits(&rows(pieces, &[Wants::Logits]), &hidden, workspace)?;
+        let vectors = rows(pieces, &[Wants::Last, Wants::Each]);
+        Ok(Computed { logits, vectors: self.vectors(&vectors, &hidden, workspace)? })
     }
 
     fn heads<'a>(&'a self, layer: &'a Layer, pieces: &'a [Piece<'a>], form: Form) -> Heads<'a> {
@@ -112,24 +134,47 @@ impl Llama {
         Tensor::from_vec(rows, (tokens, width), &Device::Cpu)
     }
 
-    fn logits(
-        &self,
-        pieces: &[Piece<'_>],
-        hidden: &Tensor,
-        workspace: &Workspace,
-    ) -> Result<Vec<f32>> {
-        let ends = pieces.iter().scan(0, |end, piece| {
-            *end += piece.tokens.len() as u32;
-            Some((*end, piece.wants_logits))
-        });
-        let wanted: Vec<u32> =
-            ends.filter(|(_, wanted)| *wanted).map(|(end, _)| end.saturating_sub(1)).collect();
-        if wanted.is_empty() {
+    fn logits(&self, rows: &[u32], hidden: &Tensor, workspace: &Workspace) -> Result<Vec<f32>> {
+        if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let count = wanted.len();
-        let hidden = hidden.index_select(&Tensor::from_vec(wanted, count, &Device::Cpu)?, 0)?;
+        let hidden = hidden.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
         let project = Project::output(&self.shape, &self.weights, workspace);
         hidden.apply_op1_no_bwd(&project)?.flatten_all()?.to_vec1()
     }
+
+    fn vectors(
+        &self,
+        rows: &[u32],
+        hidden: &Tensor,
+        workspace: &Workspace,
+    ) -> Result<Zeroizing<Vec<f32>>> {
+        if rows.is_empty() {
+            return Ok(Zeroizing::default());
+        }
+        let hidden = hidden.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?;
+        let hidden = Zeroizing::new(hidden.flatten_all()?.to_vec1::<f32>()?);
+        let mut normed = Zeroizing::new(vec![0.0; hidden.len()]);
+        let width = self.shape.width;
+        for (to, from) in normed.chunks_exact_mut(width).zip(hidden.chunks_exact(width)) {
+            let norm = &self.weights.output_norm;
+            rms_norm(workspace.form(), from, norm, self.shape.epsilon, to);
+        }
+        Ok(normed)
+    }
+}
+
+/// Rows, among the tokens of all pieces, of which one of `wanted` is wanted.
+fn rows(pieces: &[Piece<'_>], wanted: &[Wants]) -> Vec<u32> {
+    let mut first = 0;
+    let rows = pieces.iter().flat_map(|piece| {
+        let all = first..first + piece.tokens.len() as u32;
+        first = all.end;
+        match piece.wants {
+            wants if !wanted.contains(&wants) => 0..0,
+            Wants::Each => all,
+            Wants::Nothing | Wants::Logits | Wants::Last => all.end.saturating_sub(1)..all.end,
+        }
+    });
+    rows.collect()
 }

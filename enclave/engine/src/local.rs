@@ -13,6 +13,7 @@ use crate::error::{EngineError, LoadError, TemplateError};
 use crate::kernels::Pool;
 use crate::kv::pages_of;
 use crate::model::Model;
+use crate::pooled::Pooled;
 use crate::request;
 use crate::scheduler::{Job, Limits, Occupancy, Scheduler};
 
@@ -81,6 +82,21 @@ impl LocalEngine {
     }
 }
 
+impl LocalEngine {
+    /// The tokens of a request that keeps the rules.
+    fn checked_prompt(
+        &self,
+        request: &GenerationRequest,
+    ) -> Result<Zeroizing<Vec<u32>>, EngineError> {
+        request::check(request, self.model.card.vocab_size)?;
+        request::check_length(&request.input, self.longest_token, self.model.card.context_length)?;
+        match &request.input {
+            Input::Text(text) if text.is_empty() => Err(EngineError::EmptyPrompt),
+            input => self.read(input),
+        }
+    }
+}
+
 impl Engine for LocalEngine {
     fn card(&self) -> &ModelCard {
         &self.model.card
@@ -111,12 +127,20 @@ impl Engine for LocalEngine {
         }
     }
 
+    fn embed(&self, input: Input, sink: Box<dyn Sink>) -> Result<(), EngineError> {
+        let submitted = Instant::now();
+        let shape = self.model.llama.shape();
+        let pooling = shape.pooling.ok_or(EngineError::NoEmbeddings)?;
+        let request = GenerationRequest::new(input, 0);
+        let prompt = self.checked_prompt(&request)?;
+        request::room(prompt.len(), Some(1), self.model.card.context_length)?;
+        let pooled = Pooled::new(pooling, shape.width);
+        self.scheduler.submit(Job::vector(prompt, pooled, sink, submitted))
+    }
+
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError> {
         let submitted = Instant::now();
-        request::check(&request, self.model.card.vocab_size)?;
-        request::check_length(&request.input, self.longest_token, self.model.card.context_length)?;
-        let is_empty = matches!(&request.input, Input::Text(text) if text.is_empty());
-        let prompt = if is_empty { Zeroizing::default() } else { self.read(&request.input)? };
+        let prompt = self.checked_prompt(&request)?;
         let context = self.model.card.context_length;
         let max_tokens = request::room(prompt.len(), request.max_tokens, context)?;
         let grammar = self.model.grammars.start(&request.form)?;
@@ -128,6 +152,7 @@ impl Engine for LocalEngine {
             stop: request.stop,
             grammar,
             calls: reads_calls.then(Calls::default),
+            pooled: None,
             top_logprobs: request.top_logprobs,
             salt: request.salt,
             ignore_end: request.ignore_end,

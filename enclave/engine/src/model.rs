@@ -91,6 +91,7 @@ fn card(
         architecture: file.text("general.architecture")?.to_owned(),
         context_length: context,
         vocab_size: tokenizer.vocabulary().len(),
+        embeds: shape.pooling.is_some(),
         tokenizer_digest: tokenizer.digest(),
         chat_template_digest: template.map(ChatTemplate::digest),
         engine: "candle".to_owned(),

@@ -48,7 +48,7 @@ impl Completion {
     pub fn decode(json: &[u8]) -> Result<Self, Invalid> {
         let mut fields = Fields::decode(json)?;
         let raw = fields.require_raw("prompt")?;
-        let prompts = prompts(&fields, raw)?;
+        let prompts = prompts(&fields, "prompt", raw)?;
         let max_tokens = fields.count("max_tokens", "a positive integer")?;
         let max_tokens = Some(max_tokens.unwrap_or(COMPLETION_TOKENS));
         let logprobs = fields.count("logprobs", "an integer from 0 to 5")?;
@@ -67,14 +67,18 @@ impl Completion {
 }
 
 /// A text, a list of texts, a list of tokens, or a list of such lists.
-fn prompts(fields: &Fields<'_>, raw: &RawValue) -> Result<Vec<Prompt>, Invalid> {
-    let wrong = || fields.kind("prompt", "a string, a list of token ids, or a list of such");
+pub(crate) fn prompts(
+    fields: &Fields<'_>,
+    name: &str,
+    raw: &RawValue,
+) -> Result<Vec<Prompt>, Invalid> {
+    let wrong = || fields.kind(name, "a string, a list of token ids, or a list of such");
     if let Some(one) = prompt(raw) {
         return Ok(vec![one]);
     }
     let list: Vec<&RawValue> = serde_json::from_str(raw.get()).map_err(|_| wrong())?;
     if !(1..=MOST_CHOICES).contains(&list.len()) {
-        return Err(fields.value("prompt", "a list of 1 to 32 prompts"));
+        return Err(fields.value(name, "a list of 1 to 32 prompts"));
     }
     list.into_iter().map(|raw| prompt(raw).ok_or_else(wrong)).collect()
 }

@@ -18,6 +18,8 @@ pub struct About<'a> {
     pub model: &'a str,
     /// Number of token ids.
     pub vocabulary: usize,
+    /// Whether it makes vectors of texts.
+    pub embeds: bool,
 }
 
 const JSON: &str = "application/json";
@@ -35,14 +37,15 @@ pub fn document(about: About<'_>) -> String {
         .path("/v1/chat/completions", asks("chat", "Goes on with a conversation.", "Chat", CHATS))
         .path("/v1/completions", asks("complete", "Continues texts.", "Completion", COMPLETIONS))
         .path("/tokenize", asks("tokenize", "Cuts a text into tokens.", "Tokenize", TOKENS))
-        .path("/v1/models", gives("models", "Lists the models.", "Models"))
-        .build();
+        .path("/v1/models", gives("models", "Lists the models.", "Models"));
+    let vectors = || asks("embed", "Makes vectors of texts.", "Embedding", VECTORS);
+    let paths = if about.embeds { paths.path("/v1/embeddings", vectors()) } else { paths };
     let components = requests::all(about).into_iter().chain(answers::all());
     let components = components
         .fold(ComponentsBuilder::new(), |all, (name, schema)| all.schema(name, schema))
         .build();
     let document =
-        OpenApiBuilder::new().info(info).paths(paths).components(Some(components)).build();
+        OpenApiBuilder::new().info(info).paths(paths.build()).components(Some(components)).build();
     document.to_json().expect("a document has only string keys")
 }
 
@@ -50,6 +53,7 @@ pub fn document(about: About<'_>) -> String {
 type Given = (&'static str, bool);
 const CHATS: Given = ("ChatAnswer", true);
 const COMPLETIONS: Given = ("CompletionAnswer", true);
+const VECTORS: Given = ("Vectors", false);
 const TOKENS: Given = ("Tokens", false);
 
 fn asks(id: &str, summary: &str, body: &str, (answer, streams): Given) -> PathItem {

@@ -194,3 +194,24 @@ fn no_refusal_quotes_what_was_written() {
         assert!(!format!("{error:?}").contains("secret"));
     }
 }
+
+#[test]
+fn vectors_are_asked_for_as_prompts_are() {
+    let decode = |more: &str| Embedding::decode(format!(r#"{{"model":"tiny"{more}}}"#).as_bytes());
+    let read = decode(r#","input":["a",""],"encoding_format":"base64","user":"me""#);
+    let read = read.expect("two texts");
+    assert_eq!((read.inputs.len(), read.encoding), (2, Encoding::Base64));
+    let table = [
+        (r#","input":"a""#, r#","input":1"#, "input"),
+        (
+            r#","input":"a","encoding_format":"float""#,
+            r#","input":"a","encoding_format":"int8""#,
+            "encoding_format",
+        ),
+        (r#","input":"a","dimensions":null"#, r#","input":"a","dimensions":8"#, "dimensions"),
+    ];
+    for (accepted, refused, place) in table {
+        assert_eq!(decode(accepted).err(), None, "{accepted}");
+        assert_eq!(named(&decode(refused).expect_err(refused)).1, place);
+    }
+}

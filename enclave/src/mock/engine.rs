@@ -29,6 +29,7 @@ impl MockEngine {
             architecture: "mock".into(),
             context_length: 4096,
             vocab_size: 10,
+            embeds: false,
             tokenizer_digest: Digest([1; 32]),
             chat_template_digest: None,
             engine: "mock".into(),
@@ -50,6 +51,10 @@ impl Engine for MockEngine {
 
     fn read(&self, _: &Input) -> Result<Zeroizing<Vec<u32>>, EngineError> {
         Ok(vec![1].into())
+    }
+
+    fn embed(&self, _: Input, _: Box<dyn Sink>) -> Result<(), EngineError> {
+        Err(EngineError::NoEmbeddings)
     }
 
     fn submit(

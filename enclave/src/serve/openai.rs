@@ -6,7 +6,7 @@ use sealroom_attestation::receipt::Finish;
 use sealroom_attestation::seal::Plaintext;
 use sealroom_attestation::seal::bhttp::Method;
 use sealroom_engine::{EngineError, FinishReason, GenerationRequest, Input, TemplateError};
-use sealroom_request::About;
+use sealroom_request::{About, Encoding};
 
 use super::ohttp::Inner;
 use crate::node::State;
@@ -17,12 +17,14 @@ mod logprobs;
 mod parameters;
 mod requests;
 mod said;
+mod vectors;
 mod writer;
 
 pub(super) use error::ApiError;
 pub(super) use feed::{Feed, feed};
 pub(super) use parameters::Parameters;
 pub(super) use said::Said;
+pub(super) use vectors::Vectors;
 pub(super) use writer::{DONE, Shape, Writer, tokens};
 
 /// A request inside the seal and the node it came to.
@@ -37,6 +39,8 @@ pub(super) enum Work {
     Ready(Plaintext),
     /// The tokens of a text.
     Tokenize(Box<Input>),
+    /// Vectors of texts.
+    Embed(Vec<Input>, Encoding),
     /// Generated answers.
     Generate(Box<Generation>),
 }
@@ -59,6 +63,7 @@ pub(super) fn route(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
     match (call.inner.method, path) {
         (Method::Post, "/v1/chat/completions") => requests::chat(call),
         (Method::Post, "/v1/completions") => requests::completion(call),
+        (Method::Post, "/v1/embeddings") => requests::embeddings(call),
         (Method::Post, "/tokenize") => requests::tokenize(call),
         (Method::Get, "/v1/models") => Ok(models(call.state, model, true)),
         (Method::Get, "/openapi.json") => Ok(document(call.state, model)),
@@ -78,7 +83,8 @@ fn models(state: &State, model: &str, list: bool) -> (Work, Parameters) {
 
 fn document(state: &State, model: &str) -> (Work, Parameters) {
     let vocabulary = state.engine().card().vocab_size;
-    let body = sealroom_request::document(About { model, vocabulary });
+    let embeds = state.engine().card().embeds;
+    let body = sealroom_request::document(About { model, vocabulary, embeds });
     (Work::Ready(Plaintext::from(body.as_bytes())), Parameters::default())
 }
 
@@ -117,6 +123,9 @@ pub(super) fn engine_error(state: &State, error: &EngineError, prompt: &'static 
         }
         EngineError::Form => {
             ApiError::invalid(error.to_string(), Some("response_format"), "form_too_complex")
+        }
+        EngineError::NoEmbeddings => {
+            ApiError::invalid(error.to_string(), Some("model"), "no_embeddings")
         }
         EngineError::EmptyPrompt => {
             ApiError::invalid(error.to_string(), Some(prompt), "empty_prompt")

@@ -16,7 +16,7 @@ use sealroom_attestation::{
     endpoints::{CACHE_SALT_HEADER, PADDING_HEADER, deadline},
     seal::Plaintext,
 };
-use sealroom_request::{Chat, Completion, Invalid, Tokenize};
+use sealroom_request::{Chat, Completion, Embedding, Invalid, Tokenize};
 use tokio::time::timeout;
 
 use super::{
@@ -49,6 +49,15 @@ pub(super) async fn completions(
 ) -> Response {
     let streams = |content: &[u8]| Completion::decode(content).map(|asked| asked.common.stream);
     respond(ask(&endpoint, "/v1/completions", streams, &headers, body).await)
+}
+
+pub(super) async fn embeddings(
+    State(endpoint): State<Arc<Endpoint>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let streams = |content: &[u8]| Embedding::decode(content).map(|_| false);
+    respond(ask(&endpoint, "/v1/embeddings", streams, &headers, body).await)
 }
 
 pub(super) async fn tokenize(

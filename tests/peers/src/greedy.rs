@@ -20,7 +20,7 @@ pub(crate) fn answer(engine: &LocalEngine, prompt: &str, count: usize) -> Result
     engine.submit(request, Box::new(sink))?;
     let tokens = events.iter().filter_map(|event| match event {
         Event::Token(token) => Some(token),
-        Event::Started { .. } | Event::Finished(_) | Event::Failed(_) => None,
+        Event::Started { .. } | Event::Embedded(_) | Event::Finished(_) | Event::Failed(_) => None,
     });
     let tokens: Vec<_> = tokens.collect();
     ensure!(tokens.len() == count, "{} tokens of an answer of {count}", tokens.len());

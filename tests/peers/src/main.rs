@@ -1,5 +1,7 @@
 //! Sealroom beside its peers: one subcommand for each bench, each printing one row per measurement.
 
+#[cfg(feature = "api")]
+mod api;
 #[cfg(feature = "channel")]
 mod channel;
 #[cfg(feature = "engine")]
@@ -31,6 +33,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Whole answers through the sealed path, beside llama-cpp-python's server in the clear.
+    #[cfg(feature = "api")]
+    Api(api::Arguments),
     /// The sealed path on an engine that answers at once, beside plain HTTP.
     #[cfg(feature = "channel")]
     Channel(channel::Arguments),
@@ -83,7 +88,7 @@ impl Row {
 }
 
 /// What else the machine does, for whoever reads the figures.
-#[cfg(any(feature = "engine", feature = "gpu", feature = "quotes", feature = "verifier"))]
+#[cfg(any(feature = "api", feature = "engine", feature = "gpu", feature = "quotes", feature = "verifier"))]
 fn say_load() {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     eprintln!("load average before: {}", load.trim());
@@ -91,6 +96,8 @@ fn say_load() {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
+        #[cfg(feature = "api")]
+        Bench::Api(arguments) => api::run(&arguments),
         #[cfg(feature = "channel")]
         Bench::Channel(arguments) => channel::run(&arguments),
         #[cfg(feature = "engine")]

@@ -21,6 +21,17 @@ pub(crate) struct Shape {
     pub(crate) vocabulary: usize,
     pub(crate) epsilon: f32,
     pub(crate) frequency_base: f32,
+    /// How a text becomes one vector, where the model was trained for that.
+    pub(crate) pooling: Option<Pooling>,
+}
+
+/// How the vectors of a text's tokens become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The last one.
+    Last,
 }
 
 // Bounds on what a damaged header can make us allocate, well above every known model.
@@ -58,6 +69,7 @@ impl Shape {
             vocabulary: file.texts("tokenizer.ggml.tokens")?.len(),
             epsilon: file.positive(&epsilon)?.ok_or(LoadError::MissingKey { key: epsilon })?,
             frequency_base: file.positive(&key("rope.freq_base"))?.unwrap_or(10_000.0),
+            pooling: pooling(file, &key("pooling_type"))?,
         })
     }
 
@@ -69,6 +81,20 @@ impl Shape {
     /// Width of all heads of keys, and of values.
     pub(super) const fn keys(&self) -> usize {
         self.groups * self.head
+    }
+}
+
+/// As llama.cpp numbers it.
+fn pooling(file: &Gguf<'_>, key: &str) -> Result<Option<Pooling>, LoadError> {
+    match file.integer(key)? {
+        None | Some(0) => Ok(None),
+        Some(1) => Ok(Some(Pooling::Mean)),
+        Some(3) => Ok(Some(Pooling::Last)),
+        Some(other) => Err(LoadError::Key {
+            key: key.to_owned(),
+            found: other.to_string(),
+            expected: "0 (none), 1 (mean) or 3 (last)".to_owned(),
+        }),
     }
 }
 

@@ -1,9 +1,10 @@
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use super::*;
+use candle_core::quantized::gguf_file::Value;
 use sealroom_request::{ChatMessage, Role, Sampling};
 
+use super::*;
 use crate::engine::{Event, FinishReason, Finished};
 use crate::private::CacheSalt;
 use crate::random::Random;
@@ -43,7 +44,7 @@ fn answer(events: &Receiver<Event>) -> (Vec<u32>, String, Finished) {
     let (mut ids, mut text) = (Vec::new(), String::new());
     for event in events {
         match event {
-            Event::Started { .. } => {}
+            Event::Started { .. } | Event::Embedded(_) => {}
             Event::Token(token) => {
                 ids.push(token.id);
                 text += token.text.expose();
@@ -203,7 +204,7 @@ fn sequences_take_turns() {
                 // The first waits at its start, so that the second is queued before it goes on.
                 Event::Started { .. } => gate.iter().for_each(|gate| gate.recv().unwrap()),
                 Event::Token(_) => sender.send(owner).unwrap(),
-                Event::Finished(_) | Event::Failed(_) => {}
+                Event::Embedded(_) | Event::Finished(_) | Event::Failed(_) => {}
             }
             ControlFlow::Continue(())
         })
@@ -352,4 +353,56 @@ fn refuses_settings_out_of_range() {
         expected: "1 to 65536".to_owned(),
     };
     assert_eq!(LocalEngine::load(&Tiny::new().encode(), &settings).err(), Some(error));
+}
+
+fn embedding_engine(pooling: u32, change: impl FnOnce(&mut Settings)) -> LocalEngine {
+    let mut settings = Settings { threads: 1, prompt_chunk: 8, ..Settings::default() };
+    change(&mut settings);
+    let file = Tiny::new().set("llama.pooling_type", Some(Value::U32(pooling))).encode();
+    LocalEngine::load(&file, &settings).unwrap()
+}
+
+fn vector(engine: &LocalEngine, text: &str) -> Vec<f32> {
+    let (sender, events) = channel();
+    engine.embed(Input::Text(text.into()), sink(sender, None)).unwrap();
+    let events: Vec<_> = events.iter().collect();
+    let [Event::Started { .. }, Event::Embedded(vector), Event::Finished(end)] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(end.usage.prompt, text.len());
+    vector.to_vec()
+}
+
+#[test]
+fn a_vector_has_length_one_and_is_the_same_however_its_text_is_cut() {
+    let text = "the quick brown fox";
+    for pooling in [1, 3] {
+        let whole = vector(&embedding_engine(pooling, |settings| settings.prompt_chunk = 64), text);
+        let length: f32 = whole.iter().map(|number| number * number).sum();
+        assert!((length - 1.0).abs() < 1e-5, "{length}");
+        let engine = embedding_engine(pooling, |_| {});
+        // Another one beside it, and an answer.
+        let (sender, _others) = channel();
+        engine.embed(Input::Text("something else".into()), sink(sender, None)).unwrap();
+        let _answer = submit(&engine, request("an answer", 20, 1));
+        assert_eq!(vector(&engine, text), whole, "pooling {pooling}");
+        assert_ne!(vector(&engine, "the quick brown dog"), whole);
+    }
+    let [mean, last] = [1, 3].map(|pooling| vector(&embedding_engine(pooling, |_| {}), text));
+    assert_ne!(mean, last);
+}
+
+#[test]
+fn a_model_that_was_not_trained_for_it_makes_no_vectors() {
+    let (sender, _events) = channel();
+    let refused = engine(|_| {}).embed(Input::Text("a".into()), sink(sender, None));
+    assert_eq!(refused, Err(EngineError::NoEmbeddings));
+    let file = Tiny::new().set("llama.pooling_type", Some(Value::U32(2))).encode();
+    let error = LocalEngine::load(&file, &Settings::default()).err();
+    let expected = LoadError::Key {
+        key: "llama.pooling_type".to_owned(),
+        found: "2".to_owned(),
+        expected: "0 (none), 1 (mean) or 3 (last)".to_owned(),
+    };
+    assert_eq!(error, Some(expected));
 }

@@ -2,7 +2,7 @@ use candle_core::quantized::gguf_file::Value;
 
 use super::*;
 use crate::kernels::Pool;
-use crate::llama::{Piece, Workspace};
+use crate::llama::{Piece, Wants, Workspace};
 use crate::tiny::{CONTEXT, Tiny};
 
 fn pool() -> Pool {
@@ -135,8 +135,9 @@ fn logits(model: &Model, tokens: &[u32], chunk: usize, threads: usize) -> Vec<f3
     let pages = [5, 2, 7, 0];
     let mut logits = Vec::new();
     for (index, tokens) in tokens.chunks(chunk).enumerate() {
-        let piece = Piece { tokens, position: index * chunk, pages: &pages, wants_logits: true };
-        logits = model.llama.compute(&[piece], &mut arena, &workspace).unwrap();
+        let (position, wants) = (index * chunk, Wants::Logits);
+        let piece = Piece { tokens, position, pages: &pages, wants };
+        logits = model.llama.compute(&[piece], &mut arena, &workspace).unwrap().logits;
     }
     logits
 }

@@ -10,7 +10,7 @@ use super::sequence::{Job, Sequence};
 use crate::error::EngineError;
 use crate::kernels::Pool;
 use crate::kv::Room;
-use crate::llama::{Piece, Workspace};
+use crate::llama::{Computed, Piece, Workspace};
 use crate::model::Model;
 use crate::private::CacheSalt;
 
@@ -82,13 +82,12 @@ impl Batch {
         }
         let pieces = self.active.iter().zip(&plan).map(|(sequence, &count)| {
             let (tokens, position, table) = sequence.piece(count);
-            let wants_logits = count == sequence.unread();
-            Piece { tokens, position, pages: table.pages(), wants_logits }
+            Piece { tokens, position, pages: table.pages(), wants: sequence.wants(count) }
         });
         let pieces: Vec<_> = pieces.collect();
         let computed = self.model.llama.compute(&pieces, self.room.arena(), &self.workspace);
         match computed {
-            Ok(logits) => self.choose(&plan, logits),
+            Ok(computed) => self.choose(&plan, computed),
             Err(error) => {
                 let error = EngineError::Compute { reason: error.to_string() };
                 let failed = self.active.drain(..);
@@ -97,17 +96,22 @@ impl Batch {
         }
     }
 
-    fn choose(&mut self, plan: &[usize], mut logits: Vec<f32>) {
+    fn choose(&mut self, plan: &[usize], computed: Computed) {
+        let Computed { mut logits, vectors } = computed;
+        let mut vectors = vectors.as_slice();
         let mut rows = logits.chunks_exact_mut(self.model.card.vocab_size);
         let mut plan = plan.iter();
         let (model, room) = (&self.model, &mut self.room);
         let ended = self.active.extract_if(.., |sequence| {
             let count = plan.next().copied().unwrap_or_default();
-            let chosen = match sequence.computed(room, count) {
-                true => {
+            let to_the_end = sequence.computed(room, count);
+            vectors = sequence.pool(vectors, count);
+            let chosen = match (to_the_end, sequence.is_vector()) {
+                (false, _) => ControlFlow::Continue(()),
+                (true, true) => sequence.embedded(),
+                (true, false) => {
                     rows.next().map_or(ControlFlow::Continue(()), |row| sequence.choose(model, row))
                 }
-                false => ControlFlow::Continue(()),
             };
             chosen.is_break()
         });

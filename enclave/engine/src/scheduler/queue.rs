@@ -136,6 +136,7 @@ mod tests {
             stop: Vec::new(),
             grammar: None,
             calls: None,
+            pooled: None,
             top_logprobs: 0,
             ignore_end: false,
             sink: Box::new(Client(Arc::clone(gone))),

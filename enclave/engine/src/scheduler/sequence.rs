@@ -13,7 +13,9 @@ use crate::error::EngineError;
 use crate::grammar::Grammar;
 use crate::kernels::log_sum_exp;
 use crate::kv::{Names, Room, Table, pages_of};
+use crate::llama::Wants;
 use crate::model::Model;
+use crate::pooled::Pooled;
 use crate::private::CacheSalt;
 use crate::sampling::{Sampler, greatest};
 use crate::stop::{StopWatch, Watched};
@@ -28,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) grammar: Option<Grammar>,
     /// Reads calls out of the answer, where there may be some.
     pub(crate) calls: Option<Calls>,
+    /// The vector that is wanted instead of an answer.
+    pub(crate) pooled: Option<Pooled>,
     pub(crate) top_logprobs: usize,
     pub(crate) salt: Option<CacheSalt>,
     pub(crate) ignore_end: bool,
@@ -36,6 +40,29 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// A vector of a text. Nothing of it is used again: every token counts.
+    pub(crate) fn vector(
+        prompt: Zeroizing<Vec<u32>>,
+        pooled: Pooled,
+        sink: Box<dyn Sink>,
+        submitted: Instant,
+    ) -> Self {
+        Self {
+            prompt,
+            max_tokens: 1,
+            sampling: Sampling::greedy(),
+            stop: Vec::new(),
+            grammar: None,
+            calls: None,
+            pooled: Some(pooled),
+            top_logprobs: 0,
+            salt: None,
+            ignore_end: false,
+            sink,
+            submitted,
+        }
+    }
+
     /// Ends a job that never started. Whoever cancelled it is told nothing more.
     pub(crate) fn fail(mut self, error: EngineError) {
         if !self.sink.is_cancelled() {
@@ -64,6 +91,7 @@ pub(super) struct Sequence {
     watch: StopWatch,
     grammar: Option<Grammar>,
     calls: Option<Calls>,
+    pooled: Option<Pooled>,
     sink: Box<dyn Sink>,
     submitted: Instant,
     queue: Duration,
@@ -100,6 +128,7 @@ impl Sequence {
             watch: StopWatch::new(job.stop),
             grammar: job.grammar,
             calls: job.calls,
+            pooled: job.pooled,
             sink: job.sink,
             submitted: job.submitted,
             queue,
@@ -146,6 +175,7 @@ impl Sequence {
     pub(super) fn yield_room(&mut self, room: &mut Room) {
         room.give_back(std::mem::take(&mut self.table));
         self.computed = 0;
+        self.pooled.iter_mut().for_each(Pooled::restart);
     }
 
     /// Begins with what was computed before, by itself or by another one of the same client.
@@ -160,6 +190,42 @@ impl Sequence {
     /// Pages that all its tokens need.
     pub(super) fn pages(&self) -> usize {
         pages_of(self.tokens.len())
+    }
+
+    /// What it wants of the next `count` tokens.
+    pub(super) fn wants(&self, count: usize) -> Wants {
+        let to_the_end = count == self.unread();
+        match (&self.pooled, to_the_end) {
+            (Some(pooled), _) => pooled.wants(to_the_end),
+            (None, true) => Wants::Logits,
+            (None, false) => Wants::Nothing,
+        }
+    }
+
+    /// Whether a vector is wanted instead of an answer.
+    pub(super) const fn is_vector(&self) -> bool {
+        self.pooled.is_some()
+    }
+
+    /// Takes the vectors that it wanted of `count` tokens, which were computed. Gives what is left of them.
+    pub(super) fn pool<'a>(&mut self, vectors: &'a [f32], count: usize) -> &'a [f32] {
+        let to_the_end = self.unread() == 0;
+        match &mut self.pooled {
+            Some(pooled) => pooled.take(vectors, count, to_the_end),
+            None => vectors,
+        }
+    }
+
+    /// Tells its vector.
+    pub(super) fn embedded(&mut self) -> ControlFlow<()> {
+        let vector = self.pooled.as_mut().map(Pooled::finish).unwrap_or_default();
+        if !vector.iter().all(|number| number.is_finite()) {
+            let reason = "the vector is not finite".to_owned();
+            return self.end(Event::Failed(EngineError::Compute { reason }));
+        }
+        self.sink.event(Event::Embedded(vector))?;
+        let finished = self.finished(FinishReason::Complete);
+        self.end(Event::Finished(finished))
     }
 
     /// Chooses the next token.

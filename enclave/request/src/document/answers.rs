@@ -3,14 +3,17 @@
 use utoipa::openapi::schema::{Schema, Type};
 
 use super::Named;
-use super::shapes::{Fields, any_list, any_number, integer, named, one_of, only, or_null, text};
+use super::shapes::{
+    Fields, any_list, any_number, any_of, integer, named, one_of, only, or_null, text,
+};
 
-pub(super) fn all() -> [Named; 6] {
+pub(super) fn all() -> [Named; 7] {
     [
         ("ChatAnswer", answer("chat.completion", chat_choice())),
         ("CompletionAnswer", answer("text_completion", completion_choice())),
         ("Usage", usage()),
         ("Tokens", tokens()),
+        ("Vectors", vectors()),
         ("Models", models()),
         ("Error", error()),
     ]
@@ -69,6 +72,21 @@ fn usage() -> Schema {
         .must("completion_tokens", count())
         .must("total_tokens", count())
         .must("prompt_tokens_details", details.open())
+        .open()
+}
+
+fn vectors() -> Schema {
+    let vector = any_of([any_list(any_number()).into(), text().into()]);
+    let one = Fields::new()
+        .must("object", only(Type::String, "embedding"))
+        .must("index", count())
+        .must("embedding", vector);
+    let usage = Fields::new().must("prompt_tokens", count()).must("total_tokens", count());
+    Fields::new()
+        .must("object", only(Type::String, "list"))
+        .must("model", text())
+        .must("data", any_list(one.open()))
+        .must("usage", usage.open())
         .open()
 }
 

@@ -13,10 +13,11 @@ use crate::sampling::{MAX_STOP_CHARS, MAX_STOP_STRINGS, MAX_TOP_LOGPROBS};
 
 const MOST: i64 = MOST_INTEGER;
 
-pub(super) fn all(about: About<'_>) -> [Named; 10] {
+pub(super) fn all(about: About<'_>) -> [Named; 11] {
     [
         ("Chat", chat(about)),
         ("Completion", completion(about)),
+        ("Embedding", embedding(about)),
         ("Tokenize", tokenize(about)),
         ("Message", message()),
         ("Content", content()),
@@ -88,21 +89,32 @@ fn chat(about: About<'_>) -> Schema {
         .build()
 }
 
-fn completion(about: About<'_>) -> Schema {
-    let prompt = || some_text();
-    let prompts = any_of([
-        prompt().into(),
-        list(prompt(), 1, MOST_CHOICES).into(),
+fn prompts() -> Schema {
+    any_of([
+        some_text().into(),
+        list(some_text(), 1, MOST_CHOICES).into(),
         named("TokenIds"),
         list(named("TokenIds"), 1, MOST_CHOICES).into(),
-    ]);
+    ])
+}
+
+fn completion(about: About<'_>) -> Schema {
     common(Fields::new(), about)
-        .must("prompt", prompts)
+        .must("prompt", prompts())
         .may("max_tokens", integer(1, MOST))
         .may("logprobs", integer(0, 5))
         .may("best_of", only(Type::Integer, 1))
         .may("echo", only(Type::Boolean, false))
         .may("suffix", only(Type::String, ""))
+        .build()
+}
+
+fn embedding(about: About<'_>) -> Schema {
+    Fields::new()
+        .must("model", only(Type::String, about.model))
+        .must("input", prompts())
+        .may("encoding_format", one_of(&["float", "base64"]))
+        .ignores("user")
         .build()
 }
 

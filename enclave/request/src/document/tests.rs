@@ -4,7 +4,8 @@ use super::*;
 use crate::{Chat, Completion, Tokenize};
 
 fn parsed() -> Value {
-    serde_json::from_str(&document(About { model: "tiny", vocabulary: 259 })).expect("JSON")
+    serde_json::from_str(&document(About { model: "tiny", vocabulary: 259, embeds: true }))
+        .expect("JSON")
 }
 
 /// Names of a schema's parameters.

@@ -25,6 +25,7 @@ use crate::serve::openai::{self, ApiError, Call, Generation, Parameters, Work};
 
 mod events;
 mod progress;
+mod vectors;
 mod whole;
 
 /// What the receipt of one exchange will say, known before the answer begins.
@@ -159,6 +160,9 @@ pub(super) async fn answer(exchange: Exchange, sealer: Sealer, plaintext: Plaint
             let (outcome, finish) = (Outcome::default(), Finish::Stop);
             // Nobody is left to tell when the client is gone.
             drop(whole::send(&exchange, &bound, sealer, &body, outcome, finish).await);
+        }
+        Ok((bound, Work::Embed(inputs, encoding))) => {
+            vectors::run(exchange, bound, sealer, inputs, encoding).await;
         }
         Ok((bound, Work::Tokenize(input))) => tokenize(exchange, bound, sealer, *input).await,
         Ok((bound, Work::Generate(generation))) => {

@@ -2,7 +2,8 @@
 
 use sealroom_engine::{Form, GenerationRequest, Input};
 use sealroom_request::{
-    Chat, Common, Completion, Format, PrivateText, Prompt, Tokenize, ToolChoice, Untokenized,
+    Chat, Common, Completion, Embedding, Format, PrivateText, Prompt, Tokenize, ToolChoice,
+    Untokenized,
 };
 
 use super::{ApiError, Call, Generation, Parameters, Shape, Work};
@@ -39,12 +40,16 @@ pub(super) fn completion(call: &Call<'_>) -> Result<(Work, Parameters), ApiError
     check_model(call.state, &common.model)?;
     let seed = seed(call.state, &common);
     let parameters = Parameters::of(&common, seed);
-    let inputs = prompts.into_iter().map(|prompt| match prompt {
-        Prompt::Text(text) => Input::Text(text),
-        Prompt::Tokens(tokens) => Input::Tokens(tokens),
-    });
-    let inputs = inputs.collect();
+    let inputs = prompts.into_iter().map(input).collect();
     Ok((generate(call, common, seed, inputs, Form::Text, Shape::Completion), parameters))
+}
+
+/// `POST /v1/embeddings`.
+pub(super) fn embeddings(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> {
+    let asked = Embedding::decode(&call.inner.content)?;
+    check_model(call.state, &asked.model)?;
+    let inputs = asked.inputs.into_iter().map(input).collect();
+    Ok((Work::Embed(inputs, asked.encoding), Parameters::default()))
 }
 
 /// `POST /tokenize`.
@@ -56,6 +61,13 @@ pub(super) fn tokenize(call: &Call<'_>) -> Result<(Work, Parameters), ApiError> 
         Untokenized::Messages(messages) => Input::Chat { messages, tools: Vec::new() },
     };
     Ok((Work::Tokenize(Box::new(input)), Parameters::default()))
+}
+
+fn input(prompt: Prompt) -> Input {
+    match prompt {
+        Prompt::Text(text) => Input::Text(text),
+        Prompt::Tokens(tokens) => Input::Tokens(tokens),
+    }
 }
 
 /// Every answer's own request: the choices of a prompt one after the other, each with a seed of its own.

@@ -150,7 +150,7 @@ fn submit(
         silence = silence.max(last.map_or(Duration::ZERO, |last| now - last));
         last = Some(now);
         match event {
-            Event::Started { .. } => {}
+            Event::Started { .. } | Event::Embedded(_) => {}
             Event::Token(_) => tokens += 1,
             Event::Finished(_) | Event::Failed(_) => {
                 let _ = answers.send(Answer { tokens, silence });

@@ -140,7 +140,7 @@ impl Pump<'_> {
     async fn take(&mut self, index: usize, event: Event) -> Result<Option<Finish>, Gone> {
         self.progress.note(index, &event);
         match event {
-            Event::Started { .. } => Ok(None),
+            Event::Started { .. } | Event::Embedded(_) => Ok(None),
             Event::Token(token) => self.token(index, token).await.map(|()| None),
             Event::Finished(finished) => {
                 self.flush(index).await?;

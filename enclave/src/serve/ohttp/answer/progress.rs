@@ -44,7 +44,7 @@ impl<'a> Progress<'a> {
                     *ended = Some(finished.reason);
                 }
             }
-            Event::Failed(_) => {}
+            Event::Embedded(_) | Event::Failed(_) => {}
         }
     }
 

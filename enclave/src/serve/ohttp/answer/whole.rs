@@ -77,7 +77,7 @@ async fn gather(
             Event::Failed(error) => {
                 return Err(Some(writer.engine_error(&exchange.state, &error)));
             }
-            Event::Started { .. } => {}
+            Event::Started { .. } | Event::Embedded(_) => {}
         }
     }
 }

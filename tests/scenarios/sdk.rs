@@ -136,11 +136,10 @@ async fn langchain_talks_streams_structures_and_calls() {
 async fn the_official_node_sdk_talks_streams_calls_and_reads_an_error() {
     let filled = home(&format!("node-{}", NODE.replace('@', "-")), |home| {
         let quiet = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
-        run(Command::new("npm").args(quiet).arg(home).arg(NODE))?;
-        let text = include_str!("sdk/openai.mjs");
-        fs::write(home.join("openai.mjs"), text).map_err(|error| error.to_string())
+        run(Command::new("npm").args(quiet).arg(home).arg(NODE)).map(drop)
     });
     let Some(home) = installed(filled) else { return };
+    fs::write(home.join("openai.mjs"), include_str!("sdk/openai.mjs")).expect("the script");
     let pair = Pair::start(&ground_of(default_engine().await)).await;
     let mut node = Command::new("node");
     node.arg(home.join("openai.mjs"));

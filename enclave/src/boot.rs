@@ -20,7 +20,7 @@ use crate::evidence::EvidenceError;
 use crate::keys::{Keys, KeysError};
 use crate::memory::{self, HardenError};
 use crate::node::{Node, Parts};
-use crate::upstream::{Confined, Launch, Plan, UpstreamError};
+use crate::upstream::{Confined, Launch, LaunchError, Plan};
 use crate::weights::{self, Weights, WeightsError, hex};
 
 /// Why a node did not start.
@@ -41,7 +41,7 @@ pub enum BootError {
     Load(#[from] LoadError),
     /// The engine beside the node was not started.
     #[error(transparent)]
-    Upstream(#[from] UpstreamError),
+    Upstream(#[from] LaunchError),
     /// The engine gave no token.
     #[error("the self-test of the engine: {0}")]
     SelfTest(#[from] EngineError),

@@ -34,5 +34,5 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
 pub use node::{Node, Parts, State};
-pub use upstream::{ConfinementError, UpstreamError};
+pub use upstream::{ConfinementError, LaunchError};
 pub use weights::{Weights, WeightsError};

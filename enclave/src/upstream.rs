@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Why an engine beside the node was not started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum UpstreamError {
+pub enum LaunchError {
     /// It would run as the node itself, and could read its memory.
     #[error("the engine would run as user {user}, which is the node's own")]
     SameUser {
@@ -86,11 +86,11 @@ pub(crate) struct Plan {
 
 impl Confined {
     /// Starts the engine and waits until it is ready. Blocks meanwhile.
-    pub(crate) fn start(plan: Plan) -> Result<Self, UpstreamError> {
+    pub(crate) fn start(plan: Plan) -> Result<Self, LaunchError> {
         if let User::Own { user, .. } = plan.launch.user
             && user == rustix::process::getuid().as_raw()
         {
-            return Err(UpstreamError::SameUser { user });
+            return Err(LaunchError::SameUser { user });
         }
         let proc = Proc::new(plan.proc);
         let port = match plan.settings.address {
@@ -106,19 +106,19 @@ impl Confined {
         // Nobody else sets it.
         drop(watch.engine.set(Arc::clone(&engine)));
         if watch.has_ended() {
-            return Err(UpstreamError::Ended);
+            return Err(LaunchError::Ended);
         }
         Ok(Self { engine, watch })
     }
 }
 
 /// Waits until the process has given up its rights: between its start and the program there is a moment in which it has them.
-fn settle(watch: &Watch, proc: &Proc, user: User) -> Result<(), UpstreamError> {
+fn settle(watch: &Watch, proc: &Proc, user: User) -> Result<(), LaunchError> {
     let until = Instant::now() + SETTLE;
     loop {
         match confinement::check_processes(proc, watch.leader, user) {
             Ok(_) => return Ok(()),
-            Err(ConfinementError::Ended) => return Err(UpstreamError::Ended),
+            Err(ConfinementError::Ended) => return Err(LaunchError::Ended),
             Err(error) if Instant::now() >= until => return Err(error.into()),
             Err(_) => thread::sleep(Duration::from_millis(5)),
         }
@@ -130,7 +130,7 @@ fn ready(
     watch: &Watch,
     settings: &UpstreamSettings,
     start: Duration,
-) -> Result<UpstreamEngine, UpstreamError> {
+) -> Result<UpstreamEngine, LaunchError> {
     let until = Instant::now() + start;
     loop {
         let last = match UpstreamEngine::connect(settings.clone()) {
@@ -139,10 +139,10 @@ fn ready(
             Err(error) => return Err(error.into()),
         };
         if watch.has_ended() {
-            return Err(UpstreamError::Ended);
+            return Err(LaunchError::Ended);
         }
         if Instant::now() >= until {
-            return Err(UpstreamError::Late { seconds: start.as_secs(), last });
+            return Err(LaunchError::Late { seconds: start.as_secs(), last });
         }
         thread::sleep(ASK);
     }
@@ -183,7 +183,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(launch: Launch, bounds: Bounds, proc: Proc) -> Result<Self, UpstreamError> {
+    fn start(launch: Launch, bounds: Bounds, proc: Proc) -> Result<Self, LaunchError> {
         let (begun, leader) = mpsc::sync_channel(1);
         let (alive, end) = mpsc::channel();
         let ended = Arc::new(AtomicBool::new(false));
@@ -198,7 +198,7 @@ impl Watch {
             // Nothing is ever sent: either it is time to look again, or the node ends.
             while end.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
                 let Some(reason) = process.fault(&stopping) else { continue };
-                tracing::error!(reason = %reason, "the engine is out of service");
+                tracing::warn!(reason = %reason, "the engine is out of service");
                 break;
             }
             told.store(true, Ordering::Release);
@@ -207,9 +207,9 @@ impl Watch {
             }
             process.end();
         });
-        let thread = Some(thread.map_err(UpstreamError::Start)?);
-        let leader = leader.recv().map_err(|_| UpstreamError::Ended)?;
-        let leader = leader.map_err(UpstreamError::Start)?;
+        let thread = Some(thread.map_err(LaunchError::Start)?);
+        let leader = leader.recv().map_err(|_| LaunchError::Ended)?;
+        let leader = leader.map_err(LaunchError::Start)?;
         Ok(Self { leader, ended, engine, alive: Some(alive), thread })
     }
 

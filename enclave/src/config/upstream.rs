@@ -127,6 +127,14 @@ user = 990
 group = 991
 "#;
 
+    #[test]
+    fn the_example_on_its_page_is_accepted() {
+        let page = include_str!("../../../docs/engine.md");
+        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let config = Config::from_toml(example.expect("an example")).expect("accepted");
+        assert_eq!(config.upstream().map(|upstream| upstream.root.as_str()), Some("/models/qwen"));
+    }
+
     /// What is said when one line is another.
     fn with(from: &str, to: &str) -> Result<Config, String> {
         assert!(SOUND.contains(from), "{from}");

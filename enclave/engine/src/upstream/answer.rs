@@ -74,6 +74,11 @@ impl Answer {
         }
     }
 
+    /// Whether a token of it came.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.first_token.is_some()
+    }
+
     /// Whether its last event was given.
     pub(super) const fn is_over(&self) -> bool {
         self.is_over

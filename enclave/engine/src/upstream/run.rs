@@ -90,7 +90,6 @@ async fn answer(
     while !answer.is_over() {
         let piece: Bytes =
             bounded(exchange.piece(), sink, until).await?.ok_or(UpstreamError::Unfinished)?;
-        until = (Deadline::now() + upstream.deadlines.silence, UpstreamError::Silence);
         length = length.saturating_add(piece.len());
         if length > LONGEST_STREAM {
             return Err(UpstreamError::TooLong.into());
@@ -102,6 +101,9 @@ async fn answer(
             if answer.is_over() {
                 break;
             }
+        }
+        if answer.has_begun() {
+            until = (Deadline::now() + upstream.deadlines.silence, UpstreamError::Silence);
         }
     }
     Ok(())

@@ -243,6 +243,11 @@ fn an_engine_that_hangs_is_given_up() {
     assert_eq!(silent, (String::new(), upstream(UpstreamError::FirstByte)));
     let head_only = failed_within(short(), |_| vec![stream(), Step::Hang]);
     assert_eq!(head_only, (String::new(), upstream(UpstreamError::FirstByte)));
+    // Signs of life are no tokens.
+    let role = STREAM.split_inclusive("\n\n").next().unwrap();
+    let begun =
+        failed_within(short(), move |_| vec![stream(), Step::Chunk(role.into()), Step::Hang]);
+    assert_eq!(begun, (String::new(), upstream(UpstreamError::FirstByte)));
     let fell_silent =
         failed_within(short(), |_| vec![stream(), Step::Chunk(without_end().into()), Step::Hang]);
     assert_eq!(fell_silent, ("Hé".to_owned(), upstream(UpstreamError::Silence)));

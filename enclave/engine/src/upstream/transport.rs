@@ -1,5 +1,6 @@
 //! One request, one connection, to one address of this machine. Dropping an [`Exchange`] is the cancel.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,9 +24,9 @@ use super::wiped::Wiped;
 pub struct Deadlines {
     /// Until a connection stands.
     pub connect: Duration,
-    /// From the request to the first byte of the answer's content.
+    /// From the request to the first token of the answer: signs of life before it are none of work.
     pub first_byte: Duration,
-    /// Between two pieces of the content.
+    /// Between two pieces of the content from then on.
     pub silence: Duration,
 }
 
@@ -80,11 +81,11 @@ pub(super) async fn send(
             exchange(opened(stream)?, request).await
         }
         Address::Loopback4 { port } => {
-            let stream = timeout(connect, TcpStream::connect(("127.0.0.1", *port))).await;
+            let stream = timeout(connect, TcpStream::connect((Ipv4Addr::LOCALHOST, *port))).await;
             exchange(opened(stream)?, request).await
         }
         Address::Loopback6 { port } => {
-            let stream = timeout(connect, TcpStream::connect(("::1", *port))).await;
+            let stream = timeout(connect, TcpStream::connect((Ipv6Addr::LOCALHOST, *port))).await;
             exchange(opened(stream)?, request).await
         }
     }

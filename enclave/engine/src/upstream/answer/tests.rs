@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::upstream::sse::Reader;
 
@@ -236,4 +238,38 @@ fn refuses_reasoning_that_would_not_be_shown() {
 fn nothing_of_an_answer_is_printed() {
     let text = format!("{:?}", events(rules(), &[ROLE, HELLO, STOP, USAGE, DONE]).unwrap());
     assert!(!text.contains("Hello"), "{text}");
+}
+
+proptest! {
+    /// Whatever an engine sends, an answer that ends well has as many tokens as it says, and no more than were asked for.
+    #[test]
+    fn an_answer_that_ends_well_is_counted_right(
+        order in prop::collection::vec(0_usize..6, 0..8),
+        flip in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+    ) {
+        let call = part(r#"{"index":0,"function":{"name":"weather","arguments":"{}"}}"#);
+        let parts = [ROLE, HELLO, STOP, USAGE, DONE, call.as_str()];
+        let stream: String = order.iter().map(|&index| format!("data: {}\n\n", parts[index])).collect();
+        let mut bytes = stream.into_bytes();
+        if !bytes.is_empty() {
+            let index = flip.index(bytes.len());
+            bytes[index] = byte;
+        }
+        let (mut answer, mut events) = (Answer::new(rules(), MOMENT), Vec::new());
+        for said in Reader::default().push(&bytes).into_iter().flatten() {
+            match answer.take(&said, MOMENT) {
+                Ok(more) => events.extend(more),
+                Err(_) => break,
+            }
+            if answer.is_over() {
+                break;
+            }
+        }
+        let tokens = tokens(&events).len();
+        prop_assert!(tokens <= 4);
+        if answer.is_over() {
+            prop_assert_eq!(tokens, end(&events).1.completion);
+        }
+    }
 }

@@ -142,6 +142,7 @@ fn plan(config: &Config, upstream: &Upstream) -> Plan {
     };
     let settings = UpstreamSettings {
         address: upstream.address.clone(),
+        user: upstream.user.own(),
         kind: upstream.kind,
         build: upstream.build.clone(),
         name: config.model_name().to_owned(),

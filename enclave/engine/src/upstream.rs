@@ -40,6 +40,7 @@ pub use kind::Kind;
 pub use transport::Deadlines;
 
 use run::Job;
+use transport::Peer;
 use worker::Worker;
 
 /// How an [`UpstreamEngine`] is set up.
@@ -47,6 +48,8 @@ use worker::Worker;
 pub struct UpstreamSettings {
     /// Where it listens.
     pub address: Address,
+    /// The user who must have opened the socket, where the address is one in the file system and it is known.
+    pub user: Option<u32>,
     /// What it is.
     pub kind: Kind,
     /// Its version: held against what it says where its kind says it.
@@ -65,6 +68,12 @@ pub struct UpstreamSettings {
     pub deadlines: Deadlines,
 }
 
+impl UpstreamSettings {
+    fn peer(&self) -> Peer {
+        Peer { address: self.address.clone(), user: self.user }
+    }
+}
+
 /// A server beside this process.
 pub struct UpstreamEngine {
     upstream: Arc<Upstream>,
@@ -73,7 +82,7 @@ pub struct UpstreamEngine {
 
 /// What its requests share.
 struct Upstream {
-    address: Address,
+    peer: Peer,
     kind: Kind,
     card: ModelCard,
     in_flight: usize,
@@ -100,7 +109,7 @@ impl UpstreamEngine {
         let checking = async move { (identity::check(&settings).await, settings) };
         let (card, settings) = worker.wait(checking).ok_or(ConnectError::Thread)?;
         let upstream = Upstream {
-            address: settings.address,
+            peer: settings.peer(),
             kind: settings.kind,
             card: card?,
             in_flight: settings.in_flight,

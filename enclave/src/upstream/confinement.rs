@@ -70,7 +70,7 @@ pub(super) struct Bounds {
 
 impl User {
     /// The number of a user that only the engine has.
-    pub(super) const fn own(self) -> Option<u32> {
+    pub(crate) const fn own(self) -> Option<u32> {
         match self {
             Self::Own { user, .. } => Some(user),
             Self::DangerSame => None,

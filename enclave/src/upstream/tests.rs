@@ -47,6 +47,7 @@ fn plan(program: &str, arguments: &[&str], user: User, address: &Address) -> Pla
     let launch = Launch { program: program.into(), arguments, directory: "/".into(), user };
     let settings = UpstreamSettings {
         address: address.clone(),
+        user: None,
         kind: Kind::LlamaCppPython,
         build: "1".to_owned(),
         name: "tiny".to_owned(),

@@ -7,6 +7,9 @@ pub enum UpstreamError {
     /// Nobody listens at the address, or nobody answers there in time.
     #[error("it takes no connection")]
     Connect,
+    /// Another user's process has its socket, and would be sent the prompts.
+    #[error("its socket is another user's")]
+    Stranger,
     /// The connection ended in the middle of an answer.
     #[error("its connection ended before its answer did")]
     Cut,

@@ -118,7 +118,7 @@ struct Told {
 pub(super) async fn check(settings: &UpstreamSettings) -> Result<ModelCard, ConnectError> {
     if let Some(path) = settings.kind.health_path() {
         let limit = settings.deadlines.silence;
-        let well = ask(&settings.address, path, None, None, limit).await;
+        let well = ask(&settings.peer(), path, None, None, limit).await;
         drop(well.map_err(ConnectError::NotReady)?);
     }
     let told = told(settings).await?;
@@ -194,7 +194,7 @@ async fn get<T: DeserializeOwned>(
     path: &str,
 ) -> Result<T, ConnectError> {
     let limit = settings.deadlines.silence;
-    let answer = ask(&settings.address, path, None, Some(Content::Json), limit).await;
+    let answer = ask(&settings.peer(), path, None, Some(Content::Json), limit).await;
     let answer = answer.map_err(ConnectError::NotReady)?;
     serde_json::from_slice(answer.bytes()).map_err(|_| ConnectError::Malformed)
 }

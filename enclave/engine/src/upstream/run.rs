@@ -116,7 +116,7 @@ async fn begin(
     sink: &mut dyn Sink,
     until: Deadline,
 ) -> Result<Exchange, Ended> {
-    let sending = send(&upstream.address, asked.path, Some(asked.body), upstream.deadlines.connect);
+    let sending = send(&upstream.peer, asked.path, Some(asked.body), upstream.deadlines.connect);
     let exchange = bounded(sending, sink, (until, UpstreamError::FirstByte)).await?;
     match exchange.check(Content::Events) {
         Ok(()) => Ok(exchange),

@@ -19,6 +19,7 @@ data: [DONE]\n\n";
 fn settings(address: &Address) -> UpstreamSettings {
     UpstreamSettings {
         address: address.clone(),
+        user: None,
         kind: Kind::Vllm,
         build: "1.0".to_owned(),
         name: "m".to_owned(),
@@ -133,15 +134,21 @@ fn an_answer_comes_over_loopback() {
 }
 
 #[test]
-fn an_answer_comes_over_a_socket() {
+fn an_answer_comes_over_a_socket_of_the_engines_own_user_alone() {
     let folder = std::env::temp_dir().join(format!("sealroom-upstream-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let path = folder.join("engine.sock");
     let script = |seen: &Seen| facts(seen).unwrap_or_else(|| streaming(STREAM));
     let fake = Fake::start_at(&path, script);
-    let (text, end) = answer(&submit(&connect(&fake, |_| {}), chat()));
-    std::fs::remove_dir_all(&folder).unwrap();
+    let own = std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(&path).unwrap());
+    let engine = connect(&fake, |settings| settings.user = Some(own));
+    let (text, end) = answer(&submit(&engine, chat()));
     assert_eq!((text.as_str(), end), ("Hé", Ok((FinishReason::EndToken, WHOLE))));
+    let mut strangers = settings(&fake.address);
+    strangers.user = Some(own + 1);
+    let refused = UpstreamEngine::connect(strangers).err();
+    assert_eq!(refused, Some(ConnectError::NotReady(UpstreamError::Stranger)));
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -124,7 +124,7 @@ async fn post(upstream: &Upstream, path: &str, asked: &Asked<'_>) -> Result<Wipe
     let mut body = Wiped::default();
     serde_json::to_writer(&mut body, asked).map_err(|_| UpstreamError::Malformed)?;
     let limit = upstream.deadlines.silence;
-    ask(&upstream.address, path, Some(body), Some(Content::Json), limit).await
+    ask(&upstream.peer, path, Some(body), Some(Content::Json), limit).await
 }
 
 fn decode<'a, T: Deserialize<'a>>(answer: &'a Wiped) -> Result<T, UpstreamError> {

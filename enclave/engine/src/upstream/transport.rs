@@ -37,6 +37,23 @@ impl Default for Deadlines {
     }
 }
 
+/// Who is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Peer {
+    pub(super) address: Address,
+    /// The user who must have opened a socket in the file system, where that is known.
+    pub(super) user: Option<u32>,
+}
+
+impl Peer {
+    /// Whether somebody else took the place of a socket.
+    fn check(&self, stream: &UnixStream) -> Result<(), UpstreamError> {
+        let Some(user) = self.user else { return Ok(()) };
+        let found = stream.peer_cred().map_err(|_| UpstreamError::Connect)?.uid();
+        if found == user { Ok(()) } else { Err(UpstreamError::Stranger) }
+    }
+}
+
 /// The longest head of an answer, bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
 /// The longest answer to a question about the engine itself, bytes.
@@ -69,16 +86,18 @@ impl Content {
 
 /// Sends a request, with a body where there is one, and waits for the head of the answer. The caller bounds the wait.
 pub(super) async fn send(
-    address: &Address,
+    peer: &Peer,
     path: &str,
     body: Option<Wiped>,
     connect: Duration,
 ) -> Result<Exchange, UpstreamError> {
     let request = request(path, body)?;
-    match address {
+    match &peer.address {
         Address::Unix(socket) => {
             let stream = timeout(connect, UnixStream::connect(socket.path())).await;
-            exchange(opened(stream)?, request).await
+            let stream = opened(stream)?;
+            peer.check(&stream)?;
+            exchange(stream, request).await
         }
         Address::Loopback4 { port } => {
             let stream = timeout(connect, TcpStream::connect((Ipv4Addr::LOCALHOST, *port))).await;
@@ -160,14 +179,14 @@ impl Exchange {
 
 /// Asks for something short, within `limit`; `None` as content takes whatever type comes.
 pub(super) async fn ask(
-    address: &Address,
+    peer: &Peer,
     path: &str,
     body: Option<Wiped>,
     content: Option<Content>,
     limit: Duration,
 ) -> Result<Wiped, UpstreamError> {
     let whole = async {
-        let mut exchange = send(address, path, body, limit).await?;
+        let mut exchange = send(peer, path, body, limit).await?;
         exchange.check(content.unwrap_or(Content::Json)).or_else(|error| {
             match (error, content) {
                 (UpstreamError::ContentType, None) => Ok(()),

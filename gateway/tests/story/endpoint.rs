@@ -18,7 +18,9 @@ use crate::{
     target,
 };
 
-const STREAMED: &str = "{\"model\":\"echo\",\"stream\":true}";
+const STREAMED: &str =
+    r#"{"model":"echo","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+const WHOLE: &str = r#"{"model":"echo","prompt":"hi"}"#;
 
 async fn endpoint(node: &Node) -> Connect {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -50,7 +52,7 @@ async fn streams_and_bodies_pass_through() {
     assert_eq!(status, StatusCode::OK);
     assert_eq!(headers["content-type"], "text/event-stream; charset=utf-8");
     assert!(body.starts_with("data: {\"choices\"") && body.ends_with("data: [DONE]\n\n"), "{body}");
-    let (status, headers, body) = call(address, "/v1/completions", "{\"model\":\"echo\"}").await;
+    let (status, headers, body) = call(address, "/v1/completions", WHOLE).await;
     assert_eq!(
         (status, &headers["content-type"]),
         (StatusCode::OK, &"application/json".parse().expect("a value"))
@@ -160,9 +162,22 @@ async fn does_not_start_without_a_pinned_measurement() {
 async fn unknown_paths_and_methods_are_answered_in_openais_shape() {
     let node = Node::boot(Http::Two).await;
     let endpoint = endpoint(&node).await;
-    let (status, _, body) = call(endpoint.address(), "/v1/embeddings", "{}").await;
+    let (status, _, body) = call(endpoint.address(), "/v1/images/generations", "{}").await;
     assert_eq!((status, body.contains("\"code\":\"unknown_url\"")), (StatusCode::NOT_FOUND, true));
     let (status, _, body) = call(endpoint.address(), "/v1/completions", "").await;
     let answer = (status, body.contains("\"code\":\"method_not_allowed\""));
     assert_eq!(answer, (StatusCode::METHOD_NOT_ALLOWED, true));
+}
+
+#[tokio::test]
+async fn what_breaks_a_rule_is_refused_before_anything_is_sealed() {
+    let node = Node::boot(Http::Two).await;
+    let endpoint = endpoint(&node).await;
+    let wrong = WHOLE.replace("prompt", "promt");
+    let (status, _, body) = call(endpoint.address(), "/v1/completions", &wrong).await;
+    let named = body.contains(r#""param":"prompt""#);
+    assert_eq!((status, named), (StatusCode::BAD_REQUEST, true), "{body}");
+    assert!(node.asked().is_empty());
+    assert_eq!(call(endpoint.address(), "/v1/completions", WHOLE).await.0, StatusCode::OK);
+    assert_eq!(node.asked(), ["/v1/completions"]);
 }

@@ -165,7 +165,9 @@ where
 
 fn body(number: usize, stream: bool) -> Value {
     // Different from its first word on, so that no server has seen it.
-    let text = format!("{number} times I looked at the sea. Tell me in a few sentences why the sky is blue, what light has to do with it, and why the sun is red in the evening.");
+    let text = format!(
+        "{number} times I looked at the sea. Tell me in a few sentences why the sky is blue, what light has to do with it, and why the sun is red in the evening."
+    );
     json!({
         "model": MODEL, "max_tokens": ANSWER, "temperature": 0.0, "stream": stream,
         "messages": [{ "role": "user", "content": text }],

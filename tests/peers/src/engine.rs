@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// Measure the same model with its weights in this kind instead, made for the occasion.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
+    /// Measure our engine beside itself in a process that wipes its heap, instead of a peer.
+    #[arg(long)]
+    wiping: bool,
     /// Measure one case in this process, and print it for the one that asked.
     #[arg(long, value_enum, hide = true)]
     one: Option<Who>,
@@ -181,7 +184,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ensure!(all_met, "a goal was missed");
         return Ok(());
     }
-    if arguments.case.is_empty() {
+    if arguments.case.is_empty() && !arguments.wiping {
         for row in accuracy::rows(&path)? {
             all_met &= row.met;
             row.print(arguments.json)?;
@@ -213,9 +216,16 @@ fn compare(
     is_default: bool,
 ) -> Result<Vec<Row>> {
     let mut measured = [Vec::new(), Vec::new()];
+    let program = std::env::current_exe().context("finding this program")?;
+    let (sides, peer_name) = if arguments.wiping {
+        let wiped = program.with_file_name("sealroom-peers-wiped");
+        ([(wiped, "ours"), (program, "ours")], "not wiping")
+    } else {
+        ([(program.clone(), "ours"), (program, "peer")], "llama.cpp")
+    };
     for _ in 0..arguments.rounds {
-        for (who, measured) in ["ours", "peer"].into_iter().zip(&mut measured) {
-            measured.push(child(path, case, threads, who)?);
+        for ((program, who), measured) in sides.iter().zip(&mut measured) {
+            measured.push(child(program, path, case, threads, who)?);
         }
     }
     let [ours, peer] = &measured;
@@ -224,20 +234,13 @@ fn compare(
         let ratio = ours / peer;
         let met = if more_is_better { ratio >= goal } else { ratio <= goal };
         let case = format!("{}, {threads} threads", case.name());
-        Row {
-            bench: "engine",
-            case,
-            metric,
-            unit,
-            ours,
-            peer,
-            peer_name: "llama.cpp",
-            ratio,
-            goal,
-            met,
-        }
+        Row { bench: "engine", case, metric, unit, ours, peer, peer_name, ratio, goal, met }
     };
-    let goal = if threads == 1 { case.goal(is_default) } else { 1.0 };
+    let goal = match (arguments.wiping, threads) {
+        (true, _) => 0.95,
+        (false, 1) => case.goal(is_default),
+        (false, _) => 1.0,
+    };
     let mut rows = vec![
         row("speed by CPU time", "tok/s", &|one| one.tokens / one.cpu, goal, true),
         row("speed by wall time", "tok/s", &|one| one.tokens / one.wall, goal, true),
@@ -249,8 +252,13 @@ fn compare(
     Ok(rows)
 }
 
-fn child(path: &PathBuf, case: Case, threads: usize, who: &str) -> Result<Measured> {
-    let program = std::env::current_exe().context("finding this program")?;
+fn child(
+    program: &PathBuf,
+    path: &PathBuf,
+    case: Case,
+    threads: usize,
+    who: &str,
+) -> Result<Measured> {
     let mut command = Command::new(program);
     command.args(["engine", "--one", who, "--case", &case.name()]);
     command.args(["--threads", &threads.to_string(), "--model"]).arg(path);

@@ -88,13 +88,19 @@ impl Row {
 }
 
 /// What else the machine does, for whoever reads the figures.
-#[cfg(any(feature = "api", feature = "engine", feature = "gpu", feature = "quotes", feature = "verifier"))]
+#[cfg(any(
+    feature = "api",
+    feature = "engine",
+    feature = "gpu",
+    feature = "quotes",
+    feature = "verifier"
+))]
 fn say_load() {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     eprintln!("load average before: {}", load.trim());
 }
 
-fn main() -> anyhow::Result<()> {
+pub(crate) fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         #[cfg(feature = "api")]
         Bench::Api(arguments) => api::run(&arguments),

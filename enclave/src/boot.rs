@@ -1,24 +1,27 @@
 //! Boot, as a list. What fails stops the node: there is no half-started state.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use sealroom_attestation::manifest::{Manifest, ModelFile};
+use sealroom_attestation::transcript::sha256;
 use sealroom_engine::{
-    Engine, EngineError, Event, GenerationRequest, Input, LoadError, LocalEngine, ModelCard,
-    Sampling,
+    Deadlines, Engine, EngineError, Event, GenerationRequest, Input, LoadError, LocalEngine,
+    ModelCard, Sampling, UpstreamSettings,
 };
 use tokio::net::TcpListener;
 
 use crate::clock::SystemClock;
 use crate::collect::{GpuCollector, Tsm};
-use crate::config::{ComputeDevice, Config, Lock};
+use crate::config::{ComputeDevice, Config, Lock, Upstream};
 use crate::entropy::SystemEntropy;
 use crate::evidence::EvidenceError;
 use crate::keys::{Keys, KeysError};
 use crate::memory::{self, HardenError};
 use crate::node::{Node, Parts};
-use crate::weights::{Weights, WeightsError};
+use crate::upstream::{Confined, Launch, LaunchError, Plan};
+use crate::weights::{self, Weights, WeightsError, hex};
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,9 @@ pub enum BootError {
     /// The engine refused the model.
     #[error("loading the model: {0}")]
     Load(#[from] LoadError),
+    /// The engine beside the node was not started.
+    #[error(transparent)]
+    Upstream(#[from] LaunchError),
     /// The engine gave no token.
     #[error("the self-test of the engine: {0}")]
     SelfTest(#[from] EngineError),
@@ -68,9 +74,10 @@ pub enum BootError {
 pub async fn boot(config: Config) -> Result<Node, BootError> {
     let gpus = gpu_collector(&config)?;
     harden(&config)?;
-    let weights = copy_weights(&config).await?;
-    let (engine, file) = start_engine(&config, weights).await?;
-    let manifest = manifest(config.model_name(), &file, engine.card());
+    let (engine, manifest) = match config.upstream() {
+        None => start_local(&config).await?,
+        Some(upstream) => start_upstream(&config, upstream).await?,
+    };
     self_test(&*engine).await?;
     let entropy = Arc::new(SystemEntropy);
     let keys = Keys::generate(&*entropy)?;
@@ -98,6 +105,66 @@ fn harden(config: &Config) -> Result<(), BootError> {
         Lock::Required if !hardened.locked => Err(BootError::Lock),
         Lock::Required | Lock::Try => Ok(()),
     }
+}
+
+async fn start_local(config: &Config) -> Result<(Arc<dyn Engine>, Manifest), BootError> {
+    let weights = copy_weights(config).await?;
+    let (engine, file) = start_engine(config, weights).await?;
+    let manifest = manifest(config.model_name(), &file, engine.card());
+    Ok((engine, manifest))
+}
+
+/// Everything is hashed before the engine is started: what it loads afterwards is what the manifest names, if the place of the
+/// files is one that nobody can change meanwhile.
+async fn start_upstream(
+    config: &Config,
+    upstream: &Upstream,
+) -> Result<(Arc<dyn Engine>, Manifest), BootError> {
+    let (path, expected) = (config.model_path().to_owned(), config.model_sha256());
+    let (plan, name) = (plan(config, upstream), config.model_name().to_owned());
+    let started = tokio::task::spawn_blocking(move || {
+        let files = weights::hash(&path, expected)?;
+        let engine = Arc::new(Confined::start(plan)?);
+        let [first, ..] = files.as_slice() else { return Err(WeightsError::Empty.into()) };
+        let manifest = Manifest { files: files.clone(), ..manifest(&name, first, engine.card()) };
+        Ok::<_, BootError>((engine, manifest))
+    });
+    let (engine, manifest) = started.await.map_err(|_| BootError::Interrupted)??;
+    Ok((engine, manifest))
+}
+
+fn plan(config: &Config, upstream: &Upstream) -> Plan {
+    let launch = Launch {
+        program: upstream.program.clone(),
+        arguments: upstream.arguments.clone(),
+        directory: upstream.directory.clone(),
+        user: upstream.user,
+    };
+    let settings = UpstreamSettings {
+        address: upstream.address.clone(),
+        user: upstream.user.own(),
+        kind: upstream.kind,
+        build: upstream.build.clone(),
+        name: config.model_name().to_owned(),
+        root: upstream.root.clone(),
+        context: config.engine().context,
+        in_flight: upstream.in_flight,
+        parameters: BTreeMap::from([("command_sha256".to_owned(), command_digest(upstream))]),
+        deadlines: Deadlines::default(),
+    };
+    Plan { launch, settings, start: upstream.start, proc: "/proc".into() }
+}
+
+/// Arguments change answers: a number format, a template, a sampler. They also hold paths, so that only their digest is told.
+fn command_digest(upstream: &Upstream) -> String {
+    let program = upstream.program.to_string_lossy();
+    let mut joined = Vec::new();
+    for word in [program.as_ref()].into_iter().chain(upstream.arguments.iter().map(String::as_str))
+    {
+        joined.extend_from_slice(&(word.len() as u64).to_be_bytes());
+        joined.extend_from_slice(word.as_bytes());
+    }
+    hex(&sha256(&joined))
 }
 
 async fn copy_weights(config: &Config) -> Result<Weights, BootError> {

@@ -148,6 +148,9 @@ const fn advice(error: &BootError) -> &'static str {
         BootError::Load(_) => {
             "use a model that this engine supports, or correct the engine settings"
         }
+        BootError::Upstream(_) => {
+            "check upstream.command by hand as that user, upstream.address, and that it listens on loopback alone"
+        }
         BootError::Evidence(_) => {
             "run inside a SEV-SNP or TDX virtual machine with the guest driver loaded and configfs mounted"
         }

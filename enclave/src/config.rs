@@ -14,8 +14,10 @@ use crate::serve::Padding;
 use crate::weights::hex;
 
 mod raw;
+mod upstream;
 
 pub use raw::RawConfig;
+pub(crate) use upstream::Upstream;
 
 /// Checked settings. Every value that a verifier may care about is also in [`Config::settings`], by name.
 #[derive(Clone, Debug)]
@@ -24,6 +26,7 @@ pub struct Config {
     model: Model,
     device: ComputeDevice,
     engine: sealroom_engine::Settings,
+    upstream: Option<Upstream>,
     pub(crate) serving: Serving,
     evidence_lifetime: Duration,
     log: tracing::Level,
@@ -142,6 +145,11 @@ impl Config {
         &self.engine
     }
 
+    /// The engine beside the node, where one computes.
+    pub(crate) const fn upstream(&self) -> Option<&Upstream> {
+        self.upstream.as_ref()
+    }
+
     /// How long a statement claims to count.
     #[must_use]
     pub const fn evidence_lifetime(&self) -> Duration {
@@ -176,18 +184,21 @@ impl TryFrom<RawConfig> for Config {
         })?;
         let model = model(&raw)?;
         let engine = engine(&raw)?;
+        let upstream = upstream::upstream(&raw)?;
         let serving = serving(&raw)?;
         let longest = statement::MAX_LIFETIME;
         let lifetime = within("evidence.lifetime_s", raw.evidence.lifetime_s, 60, longest)?;
         let log = raw.log.level.parse().map_err(|_| {
             refusal("log.level", &raw.log.level, "error, warn, info, debug or trace")
         })?;
-        let settings = settings(&raw, &model, &engine, &serving);
+        let mut settings = settings(&raw, &model, &engine, &serving);
+        settings.settings.extend(upstream.iter().flat_map(Upstream::settings));
         Ok(Self {
             listen,
             model,
             device: raw.engine.device,
             engine,
+            upstream,
             serving,
             evidence_lifetime: Duration::from_secs(lifetime),
             log,

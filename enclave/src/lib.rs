@@ -23,6 +23,7 @@ mod readiness;
 mod receipts;
 pub mod serve;
 pub mod telemetry;
+mod upstream;
 mod weights;
 
 pub use boot::BootError;
@@ -33,4 +34,5 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
 pub use node::{Node, Parts, State};
+pub use upstream::{ConfinementError, LaunchError};
 pub use weights::{Weights, WeightsError};

@@ -90,7 +90,7 @@ impl Engine for Echo {
 
 fn repeat(prompt: &PrivateText, limit: usize, pause: Duration, mut sink: Box<dyn Sink>) {
     let words: Vec<&str> = prompt.expose().split_inclusive(' ').collect();
-    let started = Event::Started { prompt_tokens: words.len(), queue: Duration::ZERO };
+    let started = Event::Started { prompt_tokens: Some(words.len()), queue: Duration::ZERO };
     let mut flow = sink.event(started);
     for (id, word) in (0..).zip(words.iter().take(limit)) {
         std::thread::sleep(pause);
@@ -98,7 +98,7 @@ fn repeat(prompt: &PrivateText, limit: usize, pause: Duration, mut sink: Box<dyn
             return;
         }
         let (text, bytes) = (PrivateText::from(*word), word.as_bytes().into());
-        let (calls, top) = (Vec::new(), Vec::new());
+        let (id, calls, top) = (Some(id), Vec::new(), Vec::new());
         flow = sink.event(Event::Token(Token { id, text, calls, bytes, logprob: 0.0, top }));
     }
     if flow == ControlFlow::Continue(()) {

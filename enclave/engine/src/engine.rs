@@ -43,6 +43,11 @@ pub trait Engine: Send + Sync {
     /// [`EngineError::Overloaded`] or [`EngineError::ShareFull`] if there is no place to wait, otherwise the rule the request breaks. On
     /// an error the sink has received nothing and never will.
     fn submit(&self, request: GenerationRequest, sink: Box<dyn Sink>) -> Result<(), EngineError>;
+
+    /// Whether it will answer nothing any more. An engine in this process ends only with it.
+    fn has_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Receives the events of one request. It must not block: it runs between two steps of all sequences.
@@ -162,8 +167,8 @@ pub enum Form {
 pub enum Event {
     /// It left the queue; its prompt is being read from now on.
     Started {
-        /// Tokens of the prompt.
-        prompt_tokens: usize,
+        /// Tokens of the prompt, where the engine knows them before the end.
+        prompt_tokens: Option<usize>,
         /// How long it waited.
         queue: Duration,
     },
@@ -180,8 +185,8 @@ pub enum Event {
 /// One generated token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
-    /// Its id.
-    pub id: u32,
+    /// Its id; `None` where an upstream engine does not tell it.
+    pub id: Option<u32>,
     /// Text that became certain with it: empty while a character is incomplete or could still begin
     /// a stop string, and possibly longer than the token's own text afterwards.
     pub text: PrivateText,
@@ -189,7 +194,8 @@ pub struct Token {
     pub calls: Vec<Call>,
     /// The bytes that it stands for, part of a character at times; none for the end of a turn.
     pub bytes: PrivateBytes,
-    /// Natural logarithm of its probability under the model's own distribution, before sampling.
+    /// Natural logarithm of its probability under the model's own distribution, before sampling. 0 for a token without an id
+    /// and without bytes, of which an upstream engine told only that it was generated.
     pub logprob: f32,
     /// The likeliest tokens under the same distribution, best first, as many as the request asked for.
     pub top: Vec<Alternative>,
@@ -198,8 +204,8 @@ pub struct Token {
 /// A token that could have come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
-    /// Its id.
-    pub id: u32,
+    /// Its id; `None` where an upstream engine does not tell it.
+    pub id: Option<u32>,
     /// Natural logarithm of its probability.
     pub logprob: f32,
     /// The bytes that it stands for.

@@ -2,6 +2,8 @@
 
 use sealroom_request::{OutOfRange, PrivateText};
 
+use crate::upstream::UpstreamError;
+
 /// Why a model file was not loaded.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -200,7 +202,7 @@ pub enum EngineError {
     /// An upstream engine failed.
     #[error("the upstream engine failed: {reason}")]
     Upstream {
-        /// Status or transport error, never a body.
-        reason: String,
+        /// What was wrong, never what was said.
+        reason: UpstreamError,
     },
 }

@@ -1,7 +1,8 @@
 //! Inference inside the confidential VM: a model file in private memory becomes answers, token by token.
 //!
-//! [`Engine`] is the seam; [`LocalEngine`] computes in this process. The crate opens no file and no
-//! socket, and reads the clock only to measure how long a request took.
+//! [`Engine`] is the seam; [`LocalEngine`] computes in this process, [`UpstreamEngine`] asks a server beside it, in the same
+//! virtual machine. The crate opens no file, and no socket but for those to that server; it reads the clock only to measure how
+//! long a request took, and to end one that takes too long.
 
 mod calls;
 mod card;
@@ -28,6 +29,7 @@ mod template;
 #[cfg(test)]
 mod tiny;
 mod tokenizer;
+mod upstream;
 mod vocabulary;
 
 pub use card::{Digest, ModelCard};
@@ -44,3 +46,7 @@ pub use sealroom_request::{
     Sampling, Tool, ToolCall, ToolChoice,
 };
 pub use tokenizer::tokenizer_digest_layout;
+pub use upstream::{
+    Address, AddressError, ConnectError, Deadlines, Kind, Socket, UpstreamEngine, UpstreamError,
+    UpstreamSettings,
+};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use sealroom_engine::Kind;
 use serde::Deserialize;
 
 use super::{ComputeDevice, Lock};
@@ -18,6 +19,8 @@ pub struct RawConfig {
     /// How it is computed.
     #[serde(default)]
     pub engine: Engine,
+    /// An engine beside the node that computes it instead.
+    pub upstream: Option<Upstream>,
     /// How lengths are hidden.
     #[serde(default)]
     pub padding: PaddingSection,
@@ -88,6 +91,40 @@ pub struct Engine {
     pub queue: Option<u64>,
     /// Prompt tokens read in one step.
     pub prompt_chunk: Option<u64>,
+}
+
+/// An engine beside the node: a server of the OpenAI interface in the same virtual machine.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// The program, by its whole path, and its arguments.
+    pub command: Vec<String>,
+    /// Where it will listen: `unix:PATH`, `http://127.0.0.1:PORT` or `http://[::1]:PORT`.
+    pub address: String,
+    /// What it is: `vllm`, `sglang`, `llama-server` or `llama-cpp-python`.
+    pub kind: Kind,
+    /// Its version, as it says it.
+    pub build: String,
+    /// The number of the user that it runs as.
+    pub user: Option<u32>,
+    /// The number of the group that it runs as.
+    pub group: Option<u32>,
+    /// Its working directory and home.
+    #[serde(default = "root")]
+    pub directory: PathBuf,
+    /// What it says that it loaded, where that is not `model.path`.
+    pub root: Option<String>,
+    /// Requests that it has at the same time.
+    pub in_flight: Option<u64>,
+    /// Seconds that it may take to load its model.
+    pub start_s: Option<u64>,
+    /// Runs it as the node's own user, who can read the node's memory and keys.
+    #[serde(default)]
+    pub danger_same_user: bool,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from("/")
 }
 
 /// How lengths are hidden.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -13,13 +13,15 @@ use sealroom_engine::{
 use zeroize::Zeroizing;
 
 /// Answers `say N` with N words, `full` with an overload, `hang` with one word and then nothing, `break`
-/// with one word and a failure, `call NAME` with a call.
+/// with one word and a failure, `call NAME` with a call, `late` with a prompt that is counted only at the end.
 pub(crate) struct MockEngine {
     card: ModelCard,
     /// Requests that were cancelled.
     pub(crate) cancelled: Arc<AtomicUsize>,
     /// Requests that were accepted.
     pub(crate) accepted: AtomicUsize,
+    /// Whether it answers nothing any more.
+    pub(crate) stopped: AtomicBool,
 }
 
 impl MockEngine {
@@ -36,7 +38,12 @@ impl MockEngine {
             build: "0".into(),
             parameters: BTreeMap::new(),
         };
-        Self { card, cancelled: Arc::default(), accepted: AtomicUsize::new(0) }
+        Self {
+            card,
+            cancelled: Arc::default(),
+            accepted: AtomicUsize::new(0),
+            stopped: AtomicBool::new(false),
+        }
     }
 }
 
@@ -80,12 +87,17 @@ impl Engine for MockEngine {
         });
         Ok(())
     }
+
+    fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
 }
 
 /// False when the sink cancelled.
 fn run(prompt: &str, sink: &mut dyn Sink) -> bool {
     let mut send = |event| sink.event(event).is_continue();
-    if !send(Event::Started { prompt_tokens: 3, queue: Duration::ZERO }) {
+    let prompt_tokens = (prompt != "late").then_some(3);
+    if !send(Event::Started { prompt_tokens, queue: Duration::ZERO }) {
         return false;
     }
     if let Some(name) = prompt.strip_prefix("call ") {
@@ -126,5 +138,12 @@ fn call(name: &str, mut send: impl FnMut(Event) -> bool) -> bool {
 
 fn token(text: &str) -> Token {
     let bytes = text.as_bytes().into();
-    Token { id: 1, text: text.into(), calls: Vec::new(), bytes, logprob: -0.25, top: Vec::new() }
+    Token {
+        id: Some(1),
+        text: text.into(),
+        calls: Vec::new(),
+        bytes,
+        logprob: -0.25,
+        top: Vec::new(),
+    }
 }

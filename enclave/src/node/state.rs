@@ -141,7 +141,7 @@ impl State {
     /// Whether requests are taken.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.readiness.is_ready(&self.evidence, &*self.clock)
+        !self.engine.has_stopped() && self.readiness.is_ready(&self.evidence, &*self.clock)
     }
 
     /// What the keeper does every second: lets old keys go, begins a new epoch, collects evidence again

@@ -5,7 +5,9 @@
 use sealroom_attestation::receipt::Finish;
 use sealroom_attestation::seal::Plaintext;
 use sealroom_attestation::seal::bhttp::Method;
-use sealroom_engine::{EngineError, FinishReason, GenerationRequest, Input, TemplateError};
+use sealroom_engine::{
+    EngineError, FinishReason, GenerationRequest, Input, TemplateError, UpstreamError,
+};
 use sealroom_request::{About, Encoding};
 
 use super::ohttp::Inner;
@@ -140,6 +142,13 @@ pub(super) fn engine_error(state: &State, error: &EngineError, prompt: &'static 
         }
         EngineError::Template(_) => {
             ApiError::invalid(error.to_string(), Some("messages"), "template")
+        }
+        EngineError::Upstream { reason: UpstreamError::Unsupported { .. } } => {
+            ApiError::invalid(error.to_string(), Some(prompt), "unsupported_by_engine")
+        }
+        EngineError::Upstream { reason } => {
+            tracing::warn!(reason = %reason, "the engine beside the node failed");
+            ApiError::internal()
         }
         _ => {
             tracing::error!("the engine failed");

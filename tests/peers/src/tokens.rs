@@ -168,7 +168,7 @@ fn answer_rows(
     prompt: &str,
 ) -> anyhow::Result<[Row; 2]> {
     let said = answer(ours, prompt, ANSWER)?;
-    let found: Vec<u32> = said.iter().map(|token| token.id).collect();
+    let found: Vec<u32> = said.iter().filter_map(|token| token.id).collect();
     let logprob = f64::from(said.first().context("the engine gave no token")?.logprob);
     let (expected, peer_logprob) = peer_answer(backend, peer, prompt)?;
     let same = leading(&found, &expected) as f64;

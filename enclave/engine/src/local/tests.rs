@@ -46,7 +46,7 @@ fn answer(events: &Receiver<Event>) -> (Vec<u32>, String, Finished) {
         match event {
             Event::Started { .. } | Event::Embedded(_) => {}
             Event::Token(token) => {
-                ids.push(token.id);
+                ids.extend(token.id);
                 text += token.text.expose();
             }
             Event::Finished(finished) => return (ids, text, finished),

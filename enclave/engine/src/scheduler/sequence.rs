@@ -105,7 +105,7 @@ impl Sequence {
             return None;
         }
         let queue = job.submitted.elapsed();
-        let started = Event::Started { prompt_tokens: job.prompt.len(), queue };
+        let started = Event::Started { prompt_tokens: Some(job.prompt.len()), queue };
         if job.sink.event(started).is_break() {
             return None;
         }
@@ -253,7 +253,7 @@ impl Sequence {
         };
         let (text, calls) = self.without_calls(text, &mut reason);
         let bytes = model.tokenizer.vocabulary().bytes(id).into();
-        let token = Token { id, text, calls, bytes, logprob: logit - total, top };
+        let token = Token { id: Some(id), text, calls, bytes, logprob: logit - total, top };
         self.sink.event(Event::Token(token))?;
         match reason {
             None => ControlFlow::Continue(()),
@@ -342,7 +342,7 @@ impl Sequence {
         let vocabulary = model.tokenizer.vocabulary();
         let top = greatest(logits, self.top_logprobs).into_iter();
         top.map(|(id, logit)| Alternative {
-            id,
+            id: Some(id),
             logprob: logit - total,
             bytes: vocabulary.bytes(id).into(),
         })

@@ -168,6 +168,22 @@ async fn several_answers_are_told_apart_and_their_prompt_counts_once() {
 }
 
 #[tokio::test]
+async fn a_prompt_that_is_counted_at_the_end_counts_once() {
+    let rig = Rig::start().await;
+    let late = chat(r#","n":2"#).replace("say 1", "late");
+    let answer = ask(&rig, CHAT, 1, &late).await.json();
+    assert_eq!(answer["usage"]["prompt_tokens"].as_u64(), Some(3));
+}
+
+#[tokio::test]
+async fn an_engine_that_stopped_makes_the_node_not_ready() {
+    let rig = Rig::start().await;
+    assert!(rig.node.state().is_ready());
+    rig.engine.stopped.store(true, Ordering::SeqCst);
+    assert!(!rig.node.state().is_ready());
+}
+
+#[tokio::test]
 async fn log_probabilities_come_where_they_are_asked_for() {
     let rig = Rig::start().await;
     let asked = chat(r#","logprobs":true,"top_logprobs":1"#);

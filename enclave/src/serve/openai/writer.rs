@@ -375,8 +375,9 @@ mod tests {
 
     fn token(text: &str) -> Token {
         let bytes: PrivateBytes = text.as_bytes().into();
-        let top = vec![Alternative { id: 1, logprob: -0.5, bytes: bytes.clone() }];
-        Token { id: 1, text: text.into(), calls: Vec::new(), bytes, logprob: -0.5, top }
+        let top = vec![Alternative { id: Some(1), logprob: -0.5, bytes: bytes.clone() }];
+        let (id, calls) = (Some(1), Vec::new());
+        Token { id, text: text.into(), calls, bytes, logprob: -0.5, top }
     }
 
     fn written(bytes: &[u8]) -> &str {

@@ -67,12 +67,13 @@ pub(super) fn rows(path: &Path) -> Result<Vec<Row>> {
         let prompt = format!("<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n");
         let answer = answer(&ours, &prompt, ANSWER)?;
         let tokens = ours.tokenize(&prompt, SpecialTokens::Parse)?;
-        let ids: Vec<u32> = answer.iter().map(|token| token.id).collect();
+        let ids: Vec<u32> = answer.iter().filter_map(|token| token.id).collect();
         let exact = exact.distributions(&tokens, &ids)?;
         let theirs = peer.distributions(&tokens, &ids)?;
         for ((token, exact), theirs) in answer.iter().zip(&exact).zip(&theirs) {
             for one in &token.top {
-                let (id, [ours, peer]) = (one.id as usize, &mut errors);
+                let Some(id) = one.id else { continue };
+                let (id, [ours, peer]) = (id as usize, &mut errors);
                 ours.add(one.logprob, exact[id]);
                 peer.add(theirs[id], exact[id]);
             }

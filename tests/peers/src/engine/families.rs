@@ -62,9 +62,10 @@ fn compare(path: &Path, backend: &LlamaBackend) -> Result<Errors> {
     let prompt = "the quick brown fox jumps over the lazy dog, again and again";
     let said = answer(&ours, prompt, ANSWER)?;
     let tokens = ours.tokenize(prompt, SpecialTokens::Parse)?;
-    let ids: Vec<u32> = said.iter().map(|token| token.id).collect();
+    let ids: Vec<u32> = said.iter().filter_map(|token| token.id).collect();
     for (token, exact) in said.iter().zip(peer.distributions(&tokens, &ids)?) {
-        token.top.iter().for_each(|one| errors.add(one.logprob, exact[one.id as usize]));
+        let told = token.top.iter().filter_map(|one| Some((one.id?, one.logprob)));
+        told.for_each(|(id, logprob)| errors.add(logprob, exact[id as usize]));
     }
     Ok(errors)
 }

@@ -14,11 +14,19 @@ pub(super) struct Progress<'a> {
     choices: usize,
     /// How each one ended.
     ended: Vec<Option<FinishReason>>,
+    /// What each one told of its prompt when it began.
+    told: Vec<usize>,
 }
 
 impl<'a> Progress<'a> {
     pub(super) fn new(exchange: &'a Exchange, answers: usize, choices: usize) -> Self {
-        Self { exchange, outcome: Outcome::default(), choices, ended: vec![None; answers] }
+        Self {
+            exchange,
+            outcome: Outcome::default(),
+            choices,
+            ended: vec![None; answers],
+            told: vec![0; answers],
+        }
     }
 
     /// Counts what an event of answer `index` tells.
@@ -30,8 +38,9 @@ impl<'a> Progress<'a> {
             Event::Started { prompt_tokens, queue } => {
                 outcome.queue = outcome.queue.max(*queue);
                 if counts_prompt {
-                    outcome.usage.prompt =
-                        outcome.usage.prompt.saturating_add(*prompt_tokens as u64);
+                    let tokens = prompt_tokens.unwrap_or(0);
+                    outcome.usage.prompt = outcome.usage.prompt.saturating_add(tokens as u64);
+                    self.told.iter_mut().skip(index).take(1).for_each(|told| *told = tokens);
                 }
             }
             Event::Token(token) => self.token(index, token),
@@ -39,6 +48,10 @@ impl<'a> Progress<'a> {
                 if counts_prompt {
                     outcome.usage.cached =
                         outcome.usage.cached.saturating_add(finished.usage.cached as u64);
+                    // An upstream engine may count the prompt only when all is over.
+                    let told = self.told.get(index).copied().unwrap_or(0);
+                    let rest = finished.usage.prompt.saturating_sub(told);
+                    outcome.usage.prompt = outcome.usage.prompt.saturating_add(rest as u64);
                 }
                 if let Some(ended) = self.ended.get_mut(index) {
                     *ended = Some(finished.reason);
@@ -56,7 +69,7 @@ impl<'a> Progress<'a> {
         outcome.usage.completion = outcome.usage.completion.saturating_add(1);
         // The fingerprint is the first answer's.
         if index == 0 {
-            outcome.fingerprint.push(Some(token.id), token.logprob);
+            outcome.fingerprint.push(token.id, token.logprob);
         }
     }
 

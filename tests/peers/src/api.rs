@@ -3,7 +3,7 @@
 //!
 //! Ours is everything: the endpoint of an enterprise, sealing, padding, a simulated node, the engine, the receipt and its check.
 //! Theirs is a server that is running already:
-//! `python -m llama_cpp.server --model FILE --n_threads 2 --port 8000`.
+//! `python -m llama_cpp.server --model FILE --n_threads 2 --n_ctx 8192 --interrupt_requests false --port 8000`.
 
 use std::{
     path::PathBuf,

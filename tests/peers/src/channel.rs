@@ -345,7 +345,7 @@ fn event(event: Event) -> Option<Bytes> {
     let (text, finish) = match &event {
         Event::Token(token) => (token.text.expose(), None),
         Event::Finished(_) => ("", Some("stop")),
-        Event::Started { .. } | Event::Failed(_) => return None,
+        Event::Started { .. } | Event::Embedded(_) | Event::Failed(_) => return None,
     };
     let chunk = json!({
         "id": "cmpl-0123456789abcdef0123456789abcdef", "object": "text_completion", "created": 1_795_000_000,

@@ -45,9 +45,9 @@ pub(crate) struct Arguments {
     /// Measure the same model with its weights in this kind instead, made for the occasion.
     #[arg(long, value_enum)]
     kind: Option<Kind>,
-    /// Measure our engine beside itself in a process that wipes its heap, instead of a peer.
-    #[arg(long)]
-    wiping: bool,
+    /// Measure beside our engine in another build of this program, instead of a peer.
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Option<PathBuf>,
     /// Measure one case in this process, and print it for the one that asked.
     #[arg(long, value_enum, hide = true)]
     one: Option<Who>,
@@ -184,7 +184,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         ensure!(all_met, "a goal was missed");
         return Ok(());
     }
-    if arguments.case.is_empty() && !arguments.wiping {
+    if arguments.case.is_empty() && arguments.beside.is_none() {
         for row in accuracy::rows(&path)? {
             all_met &= row.met;
             row.print(arguments.json)?;
@@ -217,11 +217,9 @@ fn compare(
 ) -> Result<Vec<Row>> {
     let mut measured = [Vec::new(), Vec::new()];
     let program = std::env::current_exe().context("finding this program")?;
-    let (sides, peer_name) = if arguments.wiping {
-        let wiped = program.with_file_name("sealroom-peers-wiped");
-        ([(wiped, "ours"), (program, "ours")], "not wiping")
-    } else {
-        ([(program.clone(), "ours"), (program, "peer")], "llama.cpp")
+    let (sides, peer_name) = match &arguments.beside {
+        Some(other) => ([(program, "ours"), (other.clone(), "ours")], "the other build"),
+        None => ([(program.clone(), "ours"), (program, "peer")], "llama.cpp"),
     };
     for _ in 0..arguments.rounds {
         for ((program, who), measured) in sides.iter().zip(&mut measured) {
@@ -236,7 +234,7 @@ fn compare(
         let case = format!("{}, {threads} threads", case.name());
         Row { bench: "engine", case, metric, unit, ours, peer, peer_name, ratio, goal, met }
     };
-    let goal = match (arguments.wiping, threads) {
+    let goal = match (arguments.beside.is_some(), threads) {
         (true, _) => 0.95,
         (false, 1) => case.goal(is_default),
         (false, _) => 1.0,

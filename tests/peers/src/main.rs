@@ -24,6 +24,11 @@ mod verifier;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
+#[cfg(feature = "wiping")]
+#[global_allocator]
+static ALLOCATOR: sealroom_enclave::memory::WipingAllocator =
+    sealroom_enclave::memory::WipingAllocator::system();
+
 /// Compares parts of Sealroom with other implementations of the same thing.
 #[derive(Parser)]
 struct Arguments {
@@ -100,7 +105,7 @@ fn say_load() {
     eprintln!("load average before: {}", load.trim());
 }
 
-pub(crate) fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
     match Arguments::parse().bench {
         #[cfg(feature = "api")]
         Bench::Api(arguments) => api::run(&arguments),

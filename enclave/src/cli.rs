@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use sealroom_enclave::{BootError, Config, boot, telemetry};
 
+mod trial;
+
 const FAILED: u8 = 1;
 const INVALID: u8 = 2;
 const USAGE: u8 = 3;
@@ -34,6 +36,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
+    /// Loads a model as a node would, and says what it is and what a policy pins.
+    Try(trial::Arguments),
     /// Prints a completion script.
     Completions {
         /// The shell.
@@ -54,6 +58,7 @@ pub(crate) fn run() -> ExitCode {
     match arguments.command {
         Command::Run { config } => start(&config),
         Command::CheckConfig { config } => check(&config),
+        Command::Try(arguments) => trial::run(&arguments),
         Command::Completions { shell } => {
             let (mut command, mut script) = (Arguments::command(), Vec::new());
             clap_complete::generate(shell, &mut command, "sealroom-enclave", &mut script);

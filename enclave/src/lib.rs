@@ -23,6 +23,7 @@ mod readiness;
 mod receipts;
 pub mod serve;
 pub mod telemetry;
+mod trial;
 mod upstream;
 mod weights;
 
@@ -34,5 +35,6 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
 pub use node::{Node, Parts, State};
+pub use trial::{Times, Trial, try_model};
 pub use upstream::{ConfinementError, LaunchError};
 pub use weights::{Weights, WeightsError};

@@ -65,9 +65,21 @@ impl Weights {
     /// # Errors
     /// [`WeightsError`] when it cannot be read, or is not the file with the `expected` SHA-256.
     pub fn copy_in(path: &Path, expected: Option<[u8; 32]>) -> Result<Self, WeightsError> {
+        Self::copy_with(path, expected, |_, _| {})
+    }
+
+    /// The same; `progress` is told how many bytes of how many were read.
+    ///
+    /// # Errors
+    /// As [`Weights::copy_in`].
+    pub fn copy_with(
+        path: &Path,
+        expected: Option<[u8; 32]>,
+        progress: impl FnMut(u64, u64),
+    ) -> Result<Self, WeightsError> {
         let name = plain_name(path)?;
-        let (bytes, sha256) =
-            copy(path).map_err(|source| WeightsError::Read { name: name.clone(), source })?;
+        let (bytes, sha256) = copy(path, progress)
+            .map_err(|source| WeightsError::Read { name: name.clone(), source })?;
         match expected.filter(|expected| *expected != sha256) {
             Some(expected) => {
                 Err(WeightsError::Digest { name, found: hex(&sha256), expected: hex(&expected) })
@@ -155,9 +167,10 @@ fn plain_name(path: &Path) -> Result<String, WeightsError> {
     Ok(name.to_owned())
 }
 
-fn copy(path: &Path) -> io::Result<(Vec<u8>, [u8; 32])> {
+fn copy(path: &Path, mut progress: impl FnMut(u64, u64)) -> io::Result<(Vec<u8>, [u8; 32])> {
     let mut file = File::open(path)?;
-    let size = usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?;
+    let length = file.metadata()?.len();
+    let size = usize::try_from(length).map_err(io::Error::other)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(size).map_err(io::Error::other)?;
     let mut context = Context::new(&SHA256);
@@ -169,6 +182,7 @@ fn copy(path: &Path) -> io::Result<(Vec<u8>, [u8; 32])> {
         }
         // Hashed is the copy, not what the disk would say a second time.
         context.update(bytes.get(start..).unwrap_or_default());
+        progress(bytes.len() as u64, length);
     }
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(context.finish().as_ref());

@@ -38,6 +38,21 @@ fn usage_is_exit_code_three_and_help_is_zero() {
     assert_eq!(enclave(&["run", "--simulated"]).status.code(), Some(3));
 }
 
+#[test]
+fn a_file_that_is_no_model_is_refused_with_what_to_do() {
+    let file = tempfile::NamedTempFile::with_suffix(".gguf").expect("a file");
+    fs::write(file.path(), "no weights").expect("written");
+    let path = file.path().to_str().expect("UTF-8");
+    let output = enclave(&["try", "--model", path, "--name", "m"]);
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("error: loading the model: the file is not a readable GGUF"), "{told}");
+    assert!(told.contains("next: use a model that this engine supports"), "{told}");
+    let output = enclave(&["try", "--model", "/nonexistent/m.gguf", "--name", "m"]);
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(told.contains("error: reading m.gguf: "), "{told}");
+}
+
 /// The forge's keys are published; a binary that holds them could vouch for itself.
 #[test]
 fn the_binary_holds_no_simulator() {

@@ -7,4 +7,5 @@ mod sdk;
 mod secrecy;
 mod structured;
 mod support;
+mod trial;
 mod vendors;

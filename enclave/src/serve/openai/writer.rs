@@ -88,14 +88,17 @@ struct ToolCall<'a> {
     /// In streams, where the parts of a call are joined by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<usize>,
-    id: String,
-    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r#type: Option<&'static str>,
     function: Function<'a>,
 }
 
 #[derive(Serialize)]
 struct Function<'a> {
-    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     arguments: &'a str,
 }
 
@@ -166,24 +169,37 @@ impl Writer {
         }
     }
 
-    /// More of an answer.
+    /// More of an answer, in as many events as it takes: each fits the largest chunk.
     pub(in crate::serve) fn more(
         &self,
         index: usize,
         said: &Said,
         include_usage: bool,
-    ) -> Plaintext {
-        let text = text(said);
-        let content = match self.shape {
-            Shape::Chat => Content::Delta(Delta {
-                role: None,
-                content: (!text.is_empty()).then_some(text),
-                tool_calls: self.calls(index, said, true),
-            }),
-            Shape::Completion => Content::Text(text),
-        };
-        let choice = Choice { logprobs: self.logprobs(said), ..self.choice(index, content) };
-        self.chunk(choice, include_usage)
+    ) -> Vec<Plaintext> {
+        let mut choices = Vec::new();
+        for (number, text) in pieces(text(said)).enumerate() {
+            let content = match self.shape {
+                Shape::Chat => Content::Delta(Delta { content: Some(text), ..Delta::default() }),
+                Shape::Completion => Content::Text(text),
+            };
+            let logprobs = if number == 0 { self.logprobs(said) } else { None };
+            choices.push(Choice { logprobs, ..self.choice(index, content) });
+        }
+        for (call, number) in said.calls.iter().zip(said.calls_before..) {
+            for (part, arguments) in pieces(call.arguments.expose()).enumerate() {
+                // The first part names the call; the others are joined to it by its number.
+                let names = part == 0;
+                let call = ToolCall {
+                    index: Some(number),
+                    id: names.then(|| self.call_id(index, number)),
+                    r#type: names.then_some("function"),
+                    function: Function { name: names.then_some(&call.name), arguments },
+                };
+                let delta = Delta { tool_calls: vec![call], ..Delta::default() };
+                choices.push(self.choice(index, Content::Delta(delta)));
+            }
+        }
+        choices.into_iter().map(|choice| self.chunk(choice, include_usage)).collect()
     }
 
     /// Why an answer ended.
@@ -216,7 +232,7 @@ impl Writer {
             let text = text(said);
             let content = match self.shape {
                 Shape::Chat => {
-                    let tool_calls = self.calls(index, said, false);
+                    let tool_calls = self.calls(index, said);
                     let silent = text.is_empty() && !tool_calls.is_empty();
                     let content = (!silent).then_some(text);
                     Content::Message(Message {
@@ -253,15 +269,20 @@ impl Writer {
         Choice { index, content, logprobs: None, finish_reason: None }
     }
 
-    fn calls<'a>(&self, choice: usize, said: &'a Said, stream: bool) -> Vec<ToolCall<'a>> {
+    fn calls<'a>(&self, choice: usize, said: &'a Said) -> Vec<ToolCall<'a>> {
         let numbered = said.calls.iter().zip(said.calls_before..);
         let calls = numbered.map(|(call, number)| ToolCall {
-            index: stream.then_some(number),
-            id: format!("call_{}_{choice}_{number}", hex(self.name.get(..8).unwrap_or_default())),
-            r#type: "function",
-            function: Function { name: &call.name, arguments: call.arguments.expose() },
+            index: None,
+            id: Some(self.call_id(choice, number)),
+            r#type: Some("function"),
+            function: Function { name: Some(&call.name), arguments: call.arguments.expose() },
         });
         calls.collect()
+    }
+
+    /// Different for every call of every answer to every request.
+    fn call_id(&self, choice: usize, number: usize) -> String {
+        format!("call_{}_{choice}_{number}", hex(self.name.get(..8).unwrap_or_default()))
     }
 
     fn logprobs<'a>(&self, said: &'a Said) -> Option<Logprobs<'a>> {
@@ -294,6 +315,18 @@ impl From<Counted> for Usage {
             prompt_tokens_details: Details { cached_tokens: counted.cached },
         }
     }
+}
+
+/// Most bytes of text in one event: JSON may write each of them with six, and the largest chunk has 16,384.
+const PIECE: usize = 2_048;
+
+/// A text in pieces of whole characters; none of an empty one.
+fn pieces(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let (piece, rest) = text.split_at_checked(text.floor_char_boundary(PIECE))?;
+        text = rest;
+        (!piece.is_empty()).then_some(piece)
+    })
 }
 
 fn text(said: &Said) -> &str {
@@ -380,6 +413,10 @@ mod tests {
         Token { id, text: text.into(), calls, bytes, logprob: -0.5, top }
     }
 
+    fn joined(events: &[Plaintext]) -> String {
+        events.iter().map(|event| written(event)).collect()
+    }
+
     fn written(bytes: &[u8]) -> &str {
         str::from_utf8(bytes).expect("UTF-8")
     }
@@ -388,7 +425,7 @@ mod tests {
     fn chat_events_have_openai_shape() {
         let (id, chat) = ("01".repeat(16), writer(Shape::Chat, false));
         assert_eq!(
-            written(&chat.more(0, &said("a\n\"b"), false)),
+            joined(&chat.more(0, &said("a\n\"b"), false)),
             format!(
                 r#"data: {{"id":"chatcmpl-{id}","object":"chat.completion.chunk","created":7,"model":"tiny","choices":[{{"index":0,"delta":{{"content":"a\n\"b"}},"logprobs":null,"finish_reason":null}}]}}"#
             ) + "\n\n"
@@ -416,8 +453,8 @@ mod tests {
         }
         let chat = writer(Shape::Chat, false);
         let call = r#""tool_calls":[{"index":1,"id":"call_0101010101010101_0_1","type":"function","function":{"name":"g","arguments":"{}"}}]"#;
-        let event = chat.more(0, &said, false);
-        assert!(written(&event).contains(&format!(r#""delta":{{{call}}}"#)), "{}", written(&event));
+        let event = joined(&chat.more(0, &said, false));
+        assert!(event.contains(&format!(r#""delta":{{{call}}}"#)), "{event}");
         let whole = chat.whole(&[(said, FinishReason::Calls)], Counted::default());
         let message = format!(
             r#""message":{{"role":"assistant","content":null,"refusal":null,{}}},"logprobs":null,"finish_reason":"tool_calls""#,
@@ -440,7 +477,28 @@ mod tests {
         said.clear();
         said.push(token("b"), true);
         let expected = r#""logprobs":{"tokens":["b"],"token_logprobs":[-0.5],"top_logprobs":[{"b":-0.5}],"text_offset":[1]}"#;
-        let event = completion.more(0, &said, false);
-        assert!(written(&event).contains(expected), "{}", written(&event));
+        let event = joined(&completion.more(0, &said, false));
+        assert!(event.contains(expected), "{event}");
+    }
+
+    #[test]
+    fn what_is_long_comes_in_events_that_fit_a_chunk() {
+        let mut said = said(&"\u{1}é".repeat(3000));
+        let arguments = format!(r#"{{"a":"{}"}}"#, "\\\"".repeat(9000));
+        said.calls = vec![Call { name: "f".to_owned(), arguments: arguments.as_str().into() }];
+        let events = writer(Shape::Chat, false).more(0, &said, true);
+        assert!(events.len() > 10 && events.iter().all(|event| event.len() < 16_000));
+        let (mut text, mut told) = (String::new(), String::new());
+        let mut ids = 0;
+        for event in &events {
+            let json = written(event).strip_prefix("data: ").expect("an event");
+            let event: serde_json::Value = serde_json::from_str(json).expect("JSON");
+            let delta = &event["choices"][0]["delta"];
+            text += delta["content"].as_str().unwrap_or_default();
+            let call = &delta["tool_calls"][0];
+            told += call["function"]["arguments"].as_str().unwrap_or_default();
+            ids += usize::from(call["id"].is_string());
+        }
+        assert_eq!((text, told, ids), ("\u{1}é".repeat(3000), arguments, 1));
     }
 }

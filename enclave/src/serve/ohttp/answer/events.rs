@@ -47,8 +47,6 @@ pub(super) async fn run(
 
 /// The most text that one event joins, bytes: with its envelope far below the largest chunk.
 const JOINED: usize = 4_096;
-/// The most tokens whose probabilities one event tells.
-const WEIGHED: u64 = 4;
 
 /// One answer.
 #[derive(Default)]
@@ -63,8 +61,8 @@ struct Answer {
 impl Answer {
     /// Whether more of it would make the event too large.
     fn is_full(&self, asked: Asked) -> bool {
-        let weighed = if asked.logprobs { self.said.tokens } else { 0 };
-        self.said.text.len() >= JOINED || weighed >= WEIGHED
+        // Probabilities of one token, each alternative with its bytes, are most of what an event can hold.
+        self.said.text.len() >= JOINED || asked.logprobs
     }
 }
 
@@ -186,10 +184,13 @@ impl Pump<'_> {
         if answer.said.is_empty() {
             return Ok(());
         }
-        let event = self.writer.more(index, &answer.said, self.asked.include_usage);
-        let tokens = answer.said.tokens;
+        let events = self.writer.more(index, &answer.said, self.asked.include_usage);
+        let mut tokens = answer.said.tokens;
         answer.said.clear();
-        self.stream.event(&event, tokens).await
+        for event in events {
+            self.stream.event(&event, std::mem::take(&mut tokens)).await?;
+        }
+        Ok(())
     }
 
     async fn finish(&mut self, index: usize, reason: FinishReason) -> Result<(), Gone> {

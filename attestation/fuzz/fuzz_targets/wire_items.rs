@@ -8,7 +8,7 @@ use sealroom_attestation::{
     endpoints::Challenge,
     evidence::{Bundle, GpuEntry},
     manifest::{Configuration, Manifest},
-    receipt::{Opening, Receipt, verify_signature},
+    receipt::{Fingerprint, Opening, Receipt, verify_signature},
     statement::Statement,
 };
 
@@ -20,7 +20,7 @@ fn one_encoding<T: Item>(bytes: &[u8]) {
 
 fuzz_target!(|input: &[u8]| {
     let Some((which, bytes)) = input.split_first() else { return };
-    match which % 9 {
+    match which % 10 {
         0 => one_encoding::<Bundle>(bytes),
         1 => one_encoding::<Statement>(bytes),
         2 => one_encoding::<Manifest>(bytes),
@@ -29,6 +29,12 @@ fuzz_target!(|input: &[u8]| {
         5 => one_encoding::<Opening>(bytes),
         6 => one_encoding::<Challenge>(bytes),
         7 => one_encoding::<GpuEntry>(bytes),
+        8 => {
+            if let Ok(fingerprint) = Fingerprint::decode(bytes) {
+                assert_eq!(fingerprint.bytes(), Some(bytes));
+                assert_eq!(fingerprint.tokens().count(), fingerprint.len());
+            }
+        }
         _ => assert!(verify_signature(bytes, &ReceiptKey([0; 32])).is_err()),
     }
 });

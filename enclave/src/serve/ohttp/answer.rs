@@ -12,7 +12,7 @@ use sealroom_attestation::receipt::{
 };
 use sealroom_attestation::seal::bhttp::{Field, ResponseHead};
 use sealroom_attestation::seal::{CompleteRequest, Plaintext, padding};
-use sealroom_engine::Input;
+use sealroom_engine::{EngineError, Input};
 
 use super::encode_base64;
 use super::inner::Inner;
@@ -193,17 +193,12 @@ async fn generate(exchange: Exchange, bound: Bound, sealer: Sealer, generation: 
     let engine = Arc::clone(exchange.state.engine());
     let (id, now) = (bound.request_id, exchange.state.clock().wall());
     let writer = shape.writer(id, now, exchange.state.config().model_name(), logprobs);
-    // Rendering and tokenizing take milliseconds: not on a thread that serves connections.
-    let submitted = tokio::task::spawn_blocking(move || {
+    let submitting = move || {
         let mut all = requests.into_iter().zip(sinks);
         all.try_for_each(|(request, sink)| engine.submit(request, Box::new(sink)))
-    });
-    let refused = match submitted.await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(writer.engine_error(&exchange.state, &error)),
-        Err(_) => Some(ApiError::internal()),
     };
-    if let Some(error) = refused {
+    let refused = |error: &EngineError| writer.engine_error(&exchange.state, error);
+    if let Err(error) = submit(submitting, refused).await {
         // Those that were taken before the refused one end with the feed.
         drop(feed);
         exchange.state.request_ids().give_back(bound.request_id);
@@ -216,22 +211,32 @@ async fn generate(exchange: Exchange, bound: Bound, sealer: Sealer, generation: 
     }
 }
 
+/// Asks the engine: rendering and tokenizing take milliseconds, so not on a thread that serves connections.
+async fn submit<T: Send + 'static>(
+    asking: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    refused: impl Fn(&EngineError) -> ApiError,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(asking).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(refused(&error)),
+        Err(_) => Err(ApiError::internal()),
+    }
+}
+
 /// Cuts a text into tokens, and tells them.
 async fn tokenize(exchange: Exchange, bound: Bound, sealer: Sealer, input: Input) {
     let engine = Arc::clone(exchange.state.engine());
-    let read = tokio::task::spawn_blocking(move || {
+    let reading = move || {
         let most = engine.card().context_length;
         engine.read(&input).map(|ids| openai::tokens(&ids, most))
-    });
-    match read.await {
-        Ok(Ok(body)) => {
+    };
+    let refused = |error: &EngineError| openai::engine_error(&exchange.state, error, "prompt");
+    match submit(reading, refused).await {
+        Ok(body) => {
             let outcome = Outcome::default();
             drop(whole::send(&exchange, &bound, sealer, &body, outcome, Finish::Stop).await);
         }
-        Ok(Err(error)) => {
-            refuse(sealer, &openai::engine_error(&exchange.state, &error, "prompt")).await;
-        }
-        Err(_) => refuse(sealer, &ApiError::internal()).await,
+        Err(error) => refuse(sealer, &error).await,
     }
 }
 

@@ -1,10 +1,12 @@
 //! How the answers of one request go on: what was counted, and which of them ended.
 
 use sealroom_attestation::receipt::Finish;
-use sealroom_engine::{Event, FinishReason, Token};
+use sealroom_engine::{EngineError, Event, FinishReason, Token};
+use tokio::time::sleep_until;
 
 use super::{Exchange, Outcome};
-use crate::serve::openai;
+use crate::serve::ohttp::outgoing::Sealer;
+use crate::serve::openai::{self, ApiError, Feed};
 
 /// The answers of one request, together.
 pub(super) struct Progress<'a> {
@@ -76,6 +78,36 @@ impl<'a> Progress<'a> {
     /// Why each answer ended, once all have.
     pub(super) fn all_ended(&self) -> Option<Vec<FinishReason>> {
         self.ended.iter().copied().collect()
+    }
+}
+
+/// Hands every event to `take` until all answers have ended; gives why each did. The error is `None` when the client left.
+pub(super) async fn gather(
+    sealer: &Sealer,
+    feed: &mut Feed,
+    progress: &mut Progress<'_>,
+    refused: impl Fn(&EngineError) -> ApiError,
+    mut take: impl FnMut(usize, Event),
+) -> Result<Vec<FinishReason>, Option<ApiError>> {
+    loop {
+        let (index, event) = tokio::select! {
+            biased;
+            () = sealer.gone() => return Err(None),
+            event = feed.next() => event,
+            () = sleep_until(sealer.until()) => return Err(Some(ApiError::too_long())),
+        };
+        progress.note(index, &event);
+        match event {
+            Event::Failed(error) => return Err(Some(refused(&error))),
+            Event::Finished(_) => {
+                if let Some(reasons) = progress.all_ended() {
+                    return Ok(reasons);
+                }
+            }
+            event @ (Event::Started { .. } | Event::Token(_) | Event::Embedded(_)) => {
+                take(index, event);
+            }
+        }
     }
 }
 

@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use sealroom_attestation::receipt::Finish;
-use sealroom_engine::{Event, Input};
+use sealroom_engine::{EngineError, Event, Input};
 use sealroom_request::Encoding;
-use tokio::time::sleep_until;
 
-use super::progress::Progress;
-use super::{Bound, Exchange, refuse, whole};
+use super::progress::{Progress, gather};
+use super::{Bound, Exchange, refuse, submit, whole};
 use crate::serve::ohttp::outgoing::Sealer;
-use crate::serve::openai::{self, ApiError, Feed, Vectors};
+use crate::serve::openai::{self, Vectors};
 
 /// Has every text turned into a vector, then sends them.
 pub(super) async fn run(
@@ -23,27 +22,28 @@ pub(super) async fn run(
     let count = inputs.len();
     let (mut feed, sinks) = openai::feed(count);
     let engine = Arc::clone(exchange.state.engine());
-    let submitted = tokio::task::spawn_blocking(move || {
+    let submitting = move || {
         let mut all = inputs.into_iter().zip(sinks);
         all.try_for_each(|(input, sink)| engine.embed(input, Box::new(sink)))
-    });
-    let refused = match submitted.await {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(openai::engine_error(&exchange.state, &error, "input")),
-        Err(_) => Some(ApiError::internal()),
     };
-    if let Some(error) = refused {
+    let refused = |error: &EngineError| openai::engine_error(&exchange.state, error, "input");
+    if let Err(error) = submit(submitting, refused).await {
         drop(feed);
         exchange.state.request_ids().give_back(bound.request_id);
         return refuse(sealer, &error).await;
     }
     let mut progress = Progress::new(&exchange, count, 1);
     let mut vectors = Vectors::new(count, encoding);
-    let gathered = gather(&exchange, &sealer, &mut feed, &mut progress, &mut vectors).await;
+    let gathered = gather(&sealer, &mut feed, &mut progress, refused, |index, event| {
+        if let Event::Embedded(vector) = event {
+            vectors.set(index, vector);
+        }
+    });
+    let gathered = gathered.await;
     feed.cancel();
     let outcome = progress.outcome;
     match gathered {
-        Ok(()) => {
+        Ok(_) => {
             let model = exchange.state.config().model_name();
             let body = vectors.body(model, outcome.usage.prompt);
             // Nobody is left to tell when the client is gone.
@@ -52,33 +52,6 @@ pub(super) async fn run(
         Err(Some(error)) => refuse(sealer, &error).await,
         Err(None) => {
             exchange.receipt(&bound, &outcome, Finish::Cancelled, sealer.content());
-        }
-    }
-}
-
-/// The error is `None` when the client left.
-async fn gather(
-    exchange: &Exchange,
-    sealer: &Sealer,
-    feed: &mut Feed,
-    progress: &mut Progress<'_>,
-    vectors: &mut Vectors,
-) -> Result<(), Option<ApiError>> {
-    loop {
-        let (index, event) = tokio::select! {
-            biased;
-            () = sealer.gone() => return Err(None),
-            event = feed.next() => event,
-            () = sleep_until(sealer.until()) => return Err(Some(ApiError::too_long())),
-        };
-        progress.note(index, &event);
-        match event {
-            Event::Embedded(vector) => vectors.set(index, vector),
-            Event::Finished(_) if progress.all_ended().is_some() => return Ok(()),
-            Event::Failed(error) => {
-                return Err(Some(openai::engine_error(&exchange.state, &error, "input")));
-            }
-            Event::Started { .. } | Event::Token(_) | Event::Finished(_) => {}
         }
     }
 }

@@ -3,13 +3,12 @@
 use sealroom_attestation::receipt::Finish;
 use sealroom_attestation::seal::bhttp::ResponseHead;
 use sealroom_attestation::seal::padding;
-use sealroom_engine::{Event, FinishReason};
-use tokio::time::sleep_until;
+use sealroom_engine::{EngineError, Event};
 
-use super::progress::{Progress, together};
+use super::progress::{Progress, gather, together};
 use super::{Asked, Bound, Exchange, Outcome, refuse};
 use crate::serve::ohttp::outgoing::{Gone, Sealer, field};
-use crate::serve::openai::{ApiError, Feed, Said, Writer};
+use crate::serve::openai::{Feed, Said, Writer};
 
 /// Gathers the answers, then sends them.
 pub(super) async fn run(
@@ -22,9 +21,13 @@ pub(super) async fn run(
 ) {
     let mut progress = Progress::new(exchange, asked.answers, asked.choices);
     let mut said: Vec<Said> = (0..asked.answers).map(|_| Said::default()).collect();
-    let ended =
-        gather(exchange, &sealer, writer, &mut feed, &mut progress, &mut said, asked.logprobs)
-            .await;
+    let refused = |error: &EngineError| writer.engine_error(&exchange.state, error);
+    let ended = gather(&sealer, &mut feed, &mut progress, refused, |index, event| {
+        if let (Event::Token(token), Some(said)) = (event, said.get_mut(index)) {
+            said.push(token, asked.logprobs);
+        }
+    });
+    let ended = ended.await;
     feed.cancel();
     let mut outcome = progress.outcome;
     match ended {
@@ -41,43 +44,6 @@ pub(super) async fn run(
             // The client left: the engine stopped, nothing was written, and the receipt says so.
             outcome.keep(0);
             exchange.receipt(bound, &outcome, Finish::Cancelled, sealer.content());
-        }
-    }
-}
-
-/// The error is `None` when the client left.
-async fn gather(
-    exchange: &Exchange,
-    sealer: &Sealer,
-    writer: &Writer,
-    feed: &mut Feed,
-    progress: &mut Progress<'_>,
-    said: &mut [Said],
-    logprobs: bool,
-) -> Result<Vec<FinishReason>, Option<ApiError>> {
-    loop {
-        let (index, event) = tokio::select! {
-            biased;
-            () = sealer.gone() => return Err(None),
-            event = feed.next() => event,
-            () = sleep_until(sealer.until()) => return Err(Some(ApiError::too_long())),
-        };
-        progress.note(index, &event);
-        match event {
-            Event::Token(token) => {
-                if let Some(said) = said.get_mut(index) {
-                    said.push(token, logprobs);
-                }
-            }
-            Event::Finished(_) => {
-                if let Some(reasons) = progress.all_ended() {
-                    return Ok(reasons);
-                }
-            }
-            Event::Failed(error) => {
-                return Err(Some(writer.engine_error(&exchange.state, &error)));
-            }
-            Event::Started { .. } | Event::Embedded(_) => {}
         }
     }
 }

@@ -105,6 +105,14 @@ pub enum LoadError {
         /// What the system said.
         reason: String,
     },
+    /// A GPU could not be used.
+    #[error("the GPU {ordinal} cannot be used: {reason}")]
+    Device {
+        /// Its number.
+        ordinal: usize,
+        /// What its driver said.
+        reason: String,
+    },
     /// The operating system refused a thread.
     #[error("a thread could not be started: {reason}")]
     Thread {

@@ -6,6 +6,7 @@
 
 mod calls;
 mod card;
+mod computer;
 pub mod default_model;
 mod detokenizer;
 mod engine;
@@ -38,7 +39,7 @@ pub use engine::{
     SpecialTokens, Timing, Token, Usage,
 };
 pub use error::{EngineError, LoadError, TemplateError};
-pub use local::{LocalEngine, Settings};
+pub use local::{Device, LocalEngine, Settings};
 pub use private::{CacheSalt, PrivateBytes};
 pub use scheduler::Occupancy;
 pub use sealroom_request::{

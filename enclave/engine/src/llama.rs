@@ -3,6 +3,7 @@
 mod attend;
 mod family;
 mod operations;
+mod packed;
 mod shape;
 mod weights;
 
@@ -14,51 +15,20 @@ use zeroize::Zeroizing;
 pub(crate) use operations::Workspace;
 pub(crate) use shape::{Pooling, Shape};
 
+use crate::computer::{Computed, Piece, Wants};
 use crate::error::LoadError;
 use crate::gguf::Gguf;
-use crate::kernels::{Form, Pool, rms_norm};
-use crate::kv::{Arena, PageId};
+use crate::kernels::{self, Pool, rms_norm};
+use crate::kv::Arena;
 use attend::{Attend, Heads, Rotation};
 use operations::{Add, Feed, Project};
-use weights::{Layer, Weights};
+use packed::Packer;
 
 /// A loaded model. It holds no state of any sequence.
 pub(crate) struct Llama {
     shape: Shape,
-    weights: Weights,
+    weights: packed::Weights,
     rotation: Rotation,
-}
-
-/// Some tokens of one sequence that are computed in one step.
-pub(crate) struct Piece<'a> {
-    /// The tokens.
-    pub(crate) tokens: &'a [u32],
-    /// How many tokens of the sequence come before.
-    pub(crate) position: usize,
-    /// The sequence's pages, with room for these tokens.
-    pub(crate) pages: &'a [PageId],
-    /// What is wanted of them.
-    pub(crate) wants: Wants,
-}
-
-/// What is wanted of some tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wants {
-    /// That they are in their pages.
-    Nothing,
-    /// The logits behind the last one.
-    Logits,
-    /// The vector of the last one.
-    Last,
-    /// The vector of each.
-    Each,
-}
-
-/// What came of a pass: rows back to back, in the order of the pieces that want them.
-pub(crate) struct Computed {
-    pub(crate) logits: Vec<f32>,
-    /// As wide as the model, behind its last norm.
-    pub(crate) vectors: Zeroizing<Vec<f32>>,
 }
 
 impl Llama {
@@ -69,25 +39,9 @@ impl Llama {
         context: usize,
         pool: &mut Pool,
     ) -> std::result::Result<Self, LoadError> {
-        let weights = Weights::load(file, &shape, pool)?;
+        let weights = packed::Weights::load(file, &shape, Packer::new(pool))?;
         let rotation = Rotation::new(shape.family.pairing(), &weights.frequencies, context);
         Ok(Self { shape, weights, rotation })
-    }
-
-    pub(crate) fn shape(&self) -> &Shape {
-        &self.shape
-    }
-
-    /// Room for keys and values.
-    pub(crate) fn arena(&self, pages: usize) -> std::result::Result<Arena, LoadError> {
-        let Shape { layers, groups, head, .. } = self.shape;
-        Arena::new(layers, groups, head, pages)
-    }
-
-    /// Bytes of keys and values for one page of tokens.
-    pub(crate) fn page_bytes(&self) -> usize {
-        let Shape { layers, groups, head, .. } = self.shape;
-        Arena::page_bytes(layers, groups, head)
     }
 
     /// Computes the tokens of all pieces in one pass over the weights.
@@ -110,14 +64,20 @@ impl Llama {
         }
         let logits = self.logits(&rows(pieces, &[Wants::Logits]), &hidden, workspace)?;
         let vectors = rows(pieces, &[Wants::Last, Wants::Each]);
-        Ok(Computed { logits, vectors: self.vectors(&vectors, &hidden, workspace)? })
+        let vectors = self.vectors(&vectors, &hidden, workspace)?;
+        Ok(Computed { logits, vectors, ..Computed::default() })
     }
 
-    fn heads<'a>(&'a self, layer: &'a Layer, pieces: &'a [Piece<'a>], form: Form) -> Heads<'a> {
+    fn heads<'a>(
+        &'a self,
+        layer: &'a packed::Layer,
+        pieces: &'a [Piece<'a>],
+        form: kernels::Form,
+    ) -> Heads<'a> {
         Heads {
             form,
             shape: &self.shape,
-            norms: &layer.head_norms,
+            norms: layer.head_norms.as_ref(),
             rotation: &self.rotation,
             pieces,
         }
@@ -168,13 +128,9 @@ impl Llama {
 fn rows(pieces: &[Piece<'_>], wanted: &[Wants]) -> Vec<u32> {
     let mut first = 0;
     let rows = pieces.iter().flat_map(|piece| {
-        let all = first..first + piece.tokens.len() as u32;
-        first = all.end;
-        match piece.wants {
-            wants if !wanted.contains(&wants) => 0..0,
-            Wants::Each => all,
-            Wants::Nothing | Wants::Logits | Wants::Last => all.end.saturating_sub(1)..all.end,
-        }
+        let place = first;
+        first += piece.tokens.len() as u32;
+        piece.rows(wanted).map(move |row| place + row)
     });
     rows.collect()
 }

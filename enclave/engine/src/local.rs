@@ -8,21 +8,37 @@ use zeroize::Zeroizing;
 
 use crate::calls::Calls;
 use crate::card::ModelCard;
+use crate::computer::Place;
 use crate::engine::{Engine, Form, GenerationRequest, Input, Sink, SpecialTokens};
 use crate::error::{EngineError, LoadError, TemplateError};
-use crate::kernels::Pool;
+use crate::gguf::Gguf;
 use crate::kv::pages_of;
 use crate::model::Model;
 use crate::pooled::Pooled;
 use crate::request;
 use crate::scheduler::{Job, Limits, Occupancy, Scheduler};
 
+/// What a [`LocalEngine`] computes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Device {
+    /// This machine's processor.
+    #[default]
+    Cpu,
+    /// One NVIDIA GPU. Refused by a build without the feature `cuda`.
+    Cuda {
+        /// Its number, from 0.
+        ordinal: usize,
+    },
+}
+
 /// How a [`LocalEngine`] is set up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// What it computes on.
+    pub device: Device,
     /// Most tokens of prompt and answer together; `None` is what the model was trained for.
     pub context: Option<usize>,
-    /// Threads for arithmetic.
+    /// Threads for arithmetic on the processor.
     pub threads: usize,
     /// Sequences in progress at the same time.
     pub sequences: usize,
@@ -40,6 +56,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            device: Device::Cpu,
             context: None,
             threads: available_parallelism().map_or(1, usize::from),
             sequences: 32,
@@ -67,10 +84,16 @@ impl LocalEngine {
     /// The first thing in the file or the settings that this engine does not accept. Nothing is
     /// guessed: an unknown pre-tokenizer, tensor or position scaling is refused by name.
     pub fn load(bytes: &[u8], settings: &Settings) -> Result<Self, LoadError> {
-        let pool = Pool::new(checked("threads", settings.threads, 1024)?);
-        let mut pool = pool.map_err(|error| LoadError::Thread { reason: error.to_string() })?;
-        let model = Arc::new(Model::load(bytes, settings.context, &mut pool)?);
-        let scheduler = Scheduler::start(Arc::clone(&model), pool, limits(settings, &model)?)?;
+        let threads = checked("threads", settings.threads, 1024)?;
+        Self::load_into(Place::of(settings.device, threads)?, bytes, settings)
+    }
+
+    fn load_into(place: Place, bytes: &[u8], settings: &Settings) -> Result<Self, LoadError> {
+        let file = Gguf::decode(bytes)?;
+        let model = Arc::new(Model::load(&file, settings.context, place.arithmetic())?);
+        let limits = limits(settings, &model)?;
+        let computer = place.load(&file, &model, limits.pages)?;
+        let scheduler = Scheduler::start(Arc::clone(&model), computer, limits)?;
         let longest_token = model.tokenizer.vocabulary().longest();
         Ok(Self { model, scheduler, longest_token })
     }
@@ -129,7 +152,7 @@ impl Engine for LocalEngine {
 
     fn embed(&self, input: Input, sink: Box<dyn Sink>) -> Result<(), EngineError> {
         let submitted = Instant::now();
-        let shape = self.model.llama.shape();
+        let shape = &self.model.shape;
         let pooling = shape.pooling.ok_or(EngineError::NoEmbeddings)?;
         let request = GenerationRequest::new(input, 0);
         let prompt = self.checked_prompt(&request)?;
@@ -164,7 +187,7 @@ impl Engine for LocalEngine {
 
 fn limits(settings: &Settings, model: &Model) -> Result<Limits, LoadError> {
     let chunk = checked("prompt_chunk", settings.prompt_chunk, 4096)?;
-    let fitting = settings.cache_bytes / model.llama.page_bytes();
+    let fitting = settings.cache_bytes / model.shape.page_bytes();
     // A page more than the context: the last token of one that fills it is chosen, and never computed.
     let pages = fitting.max(pages_of(model.card.context_length) + 1);
     Ok(Limits {

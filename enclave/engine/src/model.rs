@@ -1,4 +1,4 @@
-//! A model file in memory: weights, tokenizer, template and the card that describes them.
+//! What a model file says beside its weights: dimensions, tokenizer, template and the card that describes them.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,13 @@ use crate::card::ModelCard;
 use crate::error::LoadError;
 use crate::gguf::Gguf;
 use crate::grammar::Grammars;
-use crate::kernels::Pool;
-use crate::llama::{Llama, Shape};
+use crate::llama::Shape;
 use crate::template::ChatTemplate;
 use crate::tokenizer::Tokenizer;
 
-/// Everything loaded from one file.
+/// Everything loaded from one file but for the weights, which are their computer's.
 pub(crate) struct Model {
-    pub(crate) llama: Llama,
+    pub(crate) shape: Shape,
     pub(crate) tokenizer: Tokenizer,
     pub(crate) template: Option<ChatTemplate>,
     pub(crate) grammars: Grammars,
@@ -21,18 +20,17 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Loads a file from memory. `context` bounds a sequence; `pool` repacks the weights.
+    /// Reads all but the weights: a wrong file is refused before they are. `context` bounds a sequence; `arithmetic` is for the
+    /// card.
     pub(crate) fn load(
-        bytes: &[u8],
+        file: &Gguf<'_>,
         context: Option<usize>,
-        pool: &mut Pool,
+        arithmetic: &str,
     ) -> Result<Self, LoadError> {
-        let file = Gguf::decode(bytes)?;
-        // The small and strict parts come first: a wrong file is refused before its weights are read.
-        let tokenizer = Tokenizer::load(&file)?;
-        let template = template(&file, &tokenizer)?;
+        let tokenizer = Tokenizer::load(file)?;
+        let template = template(file, &tokenizer)?;
         let grammars = Grammars::new(tokenizer.vocabulary())?;
-        let shape = Shape::load(&file)?;
+        let shape = Shape::load(file)?;
         let trained = shape.context;
         let context = match context {
             None => trained,
@@ -45,9 +43,9 @@ impl Model {
                 });
             }
         };
-        let llama = Llama::load(&file, shape, context, pool)?;
-        let card = card(&file, &llama, &tokenizer, template.as_ref(), context)?;
-        Ok(Self { llama, tokenizer, template, grammars, card })
+        let mut card = card(file, &shape, &tokenizer, template.as_ref(), context)?;
+        card.parameters.insert("arithmetic".to_owned(), arithmetic.to_owned());
+        Ok(Self { shape, tokenizer, template, grammars, card })
     }
 }
 
@@ -61,18 +59,12 @@ fn template(file: &Gguf<'_>, tokenizer: &Tokenizer) -> Result<Option<ChatTemplat
 
 fn card(
     file: &Gguf<'_>,
-    llama: &Llama,
+    shape: &Shape,
     tokenizer: &Tokenizer,
     template: Option<&ChatTemplate>,
     context: usize,
 ) -> Result<ModelCard, LoadError> {
-    let shape = llama.shape();
     let parameters = [
-        (
-            "arithmetic",
-            "int16 for attention and output, int8 elsewhere, by groups of 32, sums in f32"
-                .to_owned(),
-        ),
         ("kv-cache", "f16".to_owned()),
         ("context", context.to_string()),
         ("context.trained", shape.context.to_string()),

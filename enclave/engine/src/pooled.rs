@@ -2,7 +2,8 @@
 
 use zeroize::Zeroizing;
 
-use crate::llama::{Pooling, Wants};
+use crate::computer::Wants;
+use crate::llama::Pooling;
 
 /// What is known so far.
 pub(crate) struct Pooled {
@@ -30,7 +31,7 @@ impl Pooled {
         let rows = match self.wants(to_the_end) {
             Wants::Each => count,
             Wants::Last => 1,
-            Wants::Nothing | Wants::Logits => 0,
+            Wants::Nothing | Wants::Logits | Wants::Likeliest => 0,
         };
         let (own, rest) = all.split_at_checked(rows * self.sum.len()).unwrap_or((all, &[]));
         for row in own.chunks_exact(self.sum.len()) {

@@ -22,6 +22,13 @@ impl Sampler {
         Self { sampling, random, generated: BTreeMap::new() }
     }
 
+    /// Whether it always takes the token with the greatest logit that the model gave.
+    pub(crate) fn is_plain(&self) -> bool {
+        let Sampling { temperature, frequency_penalty, presence_penalty, .. } = self.sampling;
+        (temperature, frequency_penalty, presence_penalty) == (0.0, 0.0, 0.0)
+            && self.sampling.logit_bias.is_empty()
+    }
+
     /// Chooses the next token. Gives its logit, too, as the model gave it; `logits` is changed on the way.
     pub(crate) fn choose(&mut self, logits: &mut [f32]) -> (u32, f32) {
         let sampling = &self.sampling;

@@ -13,8 +13,8 @@ use batch::Batch;
 use queue::Queue;
 pub(crate) use sequence::Job;
 
+use crate::computer::Computer;
 use crate::error::{EngineError, LoadError};
-use crate::kernels::Pool;
 use crate::kv::Room;
 use crate::model::Model;
 
@@ -59,14 +59,18 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Starts the engine's thread. `pool` is the threads that calculate with it.
-    pub(crate) fn start(model: Arc<Model>, pool: Pool, limits: Limits) -> Result<Self, LoadError> {
+    /// Starts the engine's thread. `computer` has as many pages as the limits say.
+    pub(crate) fn start(
+        model: Arc<Model>,
+        computer: Box<dyn Computer>,
+        limits: Limits,
+    ) -> Result<Self, LoadError> {
         let queue = Arc::new(Queue::new(limits.queue));
         let jobs = Served(Arc::clone(&queue));
-        let room = Room::new(model.llama.arena(limits.pages)?, limits.pages, limits.keep);
+        let room = Room::new(computer, limits.pages, limits.keep);
         let gauges = Arc::new(Gauges::default());
         let told = Arc::clone(&gauges);
-        let work = move || run(Batch::new(model, pool, room, limits), &jobs.0, &told);
+        let work = move || run(Batch::new(model, room, limits), &jobs.0, &told);
         let thread = thread::Builder::new().name("engine".to_owned()).spawn(work);
         let refused = |error: std::io::Error| LoadError::Thread { reason: error.to_string() };
         Ok(Self { queue, gauges, pages: limits.pages, thread: Some(thread.map_err(refused)?) })

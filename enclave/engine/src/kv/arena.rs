@@ -31,11 +31,6 @@ impl Arena {
         Ok(Self { region: Region::new(count.unwrap_or(usize::MAX))?, layers, groups, head, pages })
     }
 
-    /// Bytes that one page takes.
-    pub(crate) const fn page_bytes(layers: usize, groups: usize, head: usize) -> usize {
-        2 * 2 * PAGE * layers.saturating_mul(groups).saturating_mul(head)
-    }
-
     /// Everything of one layer: for each page and group keys, then values.
     pub(crate) fn layer(&self, layer: usize) -> &[u16] {
         let length = self.layer_length();

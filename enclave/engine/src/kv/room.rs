@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Arena, Names, PAGE, PageId, Pages, pages::Taken, pages_of};
+use super::{Names, PAGE, PageId, Pages, pages::Taken, pages_of};
+use crate::computer::Computer;
 
-/// An arena and who holds what of it.
+/// A computer's pages and who holds what of them.
 pub(crate) struct Room {
-    arena: Arena,
+    computer: Box<dyn Computer>,
     pages: Pages,
     /// How long a prefix that nobody uses is kept.
     keep: Duration,
@@ -28,13 +29,14 @@ impl Table {
 }
 
 impl Room {
-    /// `pages` pages in `arena`.
-    pub(crate) fn new(arena: Arena, pages: usize, keep: Duration) -> Self {
-        Self { arena, pages: Pages::new(pages), keep }
+    /// The `pages` pages of `computer`.
+    pub(crate) fn new(computer: Box<dyn Computer>, pages: usize, keep: Duration) -> Self {
+        Self { computer, pages: Pages::new(pages), keep }
     }
 
-    pub(crate) fn arena(&mut self) -> &mut Arena {
-        &mut self.arena
+    /// What computes into the pages.
+    pub(crate) fn computer(&mut self) -> &mut dyn Computer {
+        &mut *self.computer
     }
 
     /// Pages that could be taken now.
@@ -67,18 +69,19 @@ impl Room {
     /// Makes room for `tokens` tokens in all. False where there is none; what was added stays in the table.
     #[must_use]
     pub(crate) fn grow(&mut self, table: &mut Table, tokens: usize) -> bool {
+        let mut evicted = Vec::new();
         while table.pages.len() < pages_of(tokens) {
-            let page = match self.pages.take() {
-                Some(Taken::Clean(page)) => page,
+            match self.pages.take() {
+                Some(Taken::Clean(page)) => table.pages.push(page),
                 Some(Taken::Evicted(page)) => {
-                    self.arena.wipe(page);
-                    page
+                    table.pages.push(page);
+                    evicted.push(page);
                 }
-                None => return false,
-            };
-            table.pages.push(page);
+                None => break,
+            }
         }
-        true
+        self.wipe(&evicted);
+        table.pages.len() >= pages_of(tokens)
     }
 
     /// Names the pages that became full: `computed` are the tokens whose keys and values are stored.
@@ -94,38 +97,71 @@ impl Room {
     pub(crate) fn give_back(&mut self, table: Table) {
         let now = Instant::now();
         // From the end: what others may want most, the beginning, is given back last.
-        for page in table.pages.into_iter().rev() {
-            if self.pages.give_back(page, now) {
-                self.arena.wipe(page);
-            }
-        }
+        let mut pages = table.pages;
+        pages.reverse();
+        pages.retain(|&page| self.pages.give_back(page, now));
+        self.wipe(&pages);
     }
 
     /// Wipes the prefixes that nobody used for long, and says when the next one is due.
     pub(crate) fn expire(&mut self) -> Option<Instant> {
-        for page in self.pages.expire(Instant::now(), self.keep) {
-            self.arena.wipe(page);
-        }
+        let expired = self.pages.expire(Instant::now(), self.keep);
+        self.wipe(&expired);
         self.pages.oldest().map(|then| then + self.keep)
+    }
+
+    /// All at once: on a device each call of this has its price.
+    fn wipe(&mut self, pages: &[PageId]) {
+        if !pages.is_empty() {
+            self.computer.wipe(pages);
+        }
     }
 }
 
 /// Everything that sequences hold is theirs to give back; what is kept for others is wiped here.
 impl Drop for Room {
     fn drop(&mut self) {
-        for page in self.pages.expire(Instant::now(), Duration::ZERO) {
-            self.arena.wipe(page);
-        }
+        let kept = self.pages.expire(Instant::now(), Duration::ZERO);
+        self.wipe(&kept);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
+    use crate::computer::{Computed, Piece};
+    use crate::kv::Arena;
     use crate::private::CacheSalt;
 
-    fn room(pages: usize) -> Room {
-        Room::new(Arena::new(1, 1, 16, pages).unwrap(), pages, Duration::from_secs(60))
+    /// Memory alone, for the test to look at.
+    #[derive(Clone)]
+    struct Memory(Arc<Mutex<Arena>>);
+
+    impl Computer for Memory {
+        fn compute(&mut self, _: &[Piece<'_>]) -> candle_core::Result<Computed> {
+            Ok(Computed::default())
+        }
+
+        fn wipe(&mut self, pages: &[PageId]) {
+            pages.iter().for_each(|&page| self.0.lock().unwrap().wipe(page));
+        }
+
+        fn chooses(&self) -> bool {
+            false
+        }
+    }
+
+    impl Memory {
+        fn is_zero(&self) -> bool {
+            self.0.lock().unwrap().layer(0).iter().all(|&half| half == 0)
+        }
+    }
+
+    fn room(pages: usize) -> (Room, Memory) {
+        let memory = Memory(Arc::new(Mutex::new(Arena::new(1, 1, 16, pages).unwrap())));
+        (Room::new(Box::new(memory.clone()), pages, Duration::from_secs(60)), memory)
     }
 
     fn names(salt: u8) -> Option<Names> {
@@ -133,11 +169,11 @@ mod tests {
     }
 
     /// Computes a sequence and gives it back.
-    fn compute(room: &mut Room, names: Option<Names>, tokens: &[u32]) -> usize {
+    fn compute((room, memory): &mut (Room, Memory), names: Option<Names>, tokens: &[u32]) -> usize {
         let (mut table, found) = room.begin(names, tokens);
         assert!(room.grow(&mut table, tokens.len()));
         let page = table.pages()[found / PAGE];
-        room.arena().store(0, (page, 0), 0, (&[1.0; 16], &[1.0; 16]));
+        memory.0.lock().unwrap().store(0, (page, 0), 0, (&[1.0; 16], &[1.0; 16]));
         room.name(&mut table, tokens);
         room.give_back(table);
         found
@@ -160,13 +196,14 @@ mod tests {
     fn whatever_is_given_back_without_a_name_is_zero() {
         let (mut room, tokens) = (room(4), (0..40).collect::<Vec<u32>>());
         compute(&mut room, None, &tokens);
-        assert!(room.held() == 0 && room.arena().layer(0).iter().all(|&half| half == 0));
+        assert!(room.0.held() == 0 && room.1.is_zero());
         compute(&mut room, names(1), &tokens);
-        assert!(room.arena().layer(0).iter().any(|&half| half != 0), "the control");
+        let (mut room, memory) = room;
+        assert!(!memory.is_zero(), "the control");
         // Four pages are needed: both prefixes give way, and are wiped on the way.
         let (mut table, _) = room.begin(None, &[]);
         assert!(room.grow(&mut table, 64));
-        assert!(room.arena().layer(0).iter().all(|&half| half == 0));
+        assert!(memory.is_zero());
         assert!(!room.grow(&mut table, 65));
         room.give_back(table);
     }
@@ -174,10 +211,10 @@ mod tests {
     #[test]
     fn a_prefix_that_nobody_used_for_long_is_wiped() {
         let (mut room, tokens) = (room(4), (0..40).collect::<Vec<u32>>());
-        room.keep = Duration::ZERO;
+        room.0.keep = Duration::ZERO;
         compute(&mut room, names(1), &tokens);
-        assert!(room.arena().layer(0).iter().any(|&half| half != 0), "the control");
-        assert_eq!(room.expire(), None);
-        assert!(room.arena().layer(0).iter().all(|&half| half == 0));
+        assert!(!room.1.is_zero(), "the control");
+        assert_eq!(room.0.expire(), None);
+        assert!(room.1.is_zero());
     }
 }

@@ -6,9 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape as Dimensions, bail};
 use zeroize::Zeroizing;
 
+use super::Shape;
 use super::family::Pairing;
 use super::operations::{Workspace, slice};
-use super::{Piece, Shape};
+use crate::computer::Piece;
 use crate::kernels::{Form, QUERIES, View, attend, rms_norm};
 use crate::kv::{Arena, PAGE};
 
@@ -67,8 +68,8 @@ pub(super) struct Attend<'a> {
 pub(super) struct Heads<'a> {
     pub(super) form: Form,
     pub(super) shape: &'a Shape,
-    /// Norms of heads of queries and keys; empty where there are none.
-    pub(super) norms: &'a [Vec<f32>; 2],
+    /// Norms of heads of queries and keys, where there are some.
+    pub(super) norms: Option<&'a [Vec<f32>; 2]>,
     pub(super) rotation: &'a Rotation,
     pub(super) pieces: &'a [Piece<'a>],
 }
@@ -124,7 +125,7 @@ impl Heads<'_> {
             let (all_keys, values) = row.split_at(queries).1.split_at(keys);
             let heads = all_keys.chunks_exact(width).zip(values.chunks_exact(width));
             for (group, (raw, value)) in heads.enumerate() {
-                let [_, norm] = self.norms;
+                let norm = self.norms.map(|[_, norm]| norm);
                 self.turned(raw, norm, position, &mut key);
                 arena.store(layer, (page, position % PAGE), group, (&key, value));
             }
@@ -132,10 +133,10 @@ impl Heads<'_> {
     }
 
     /// A head with its norm, if it has one, and its position.
-    fn turned(&self, raw: &[f32], norm: &[f32], position: usize, out: &mut [f32]) {
-        match norm.is_empty() {
-            true => out.copy_from_slice(raw),
-            false => rms_norm(self.form, raw, norm, self.shape.epsilon, out),
+    fn turned(&self, raw: &[f32], norm: Option<&Vec<f32>>, position: usize, out: &mut [f32]) {
+        match norm {
+            None => out.copy_from_slice(raw),
+            Some(norm) => rms_norm(self.form, raw, norm, self.shape.epsilon, out),
         }
         self.rotation.turn(out, position);
     }
@@ -187,7 +188,8 @@ impl Heads<'_> {
 
     fn mix(&self, rows: &[f32], layer: &[u16], task: &Task<'_>, out: &mut [f32]) {
         let width = self.shape.head;
-        let (scale, [norm, _]) = ((width as f32).sqrt().recip(), self.norms);
+        let scale = (width as f32).sqrt().recip();
+        let norm = self.norms.map(|[norm, _]| norm);
         let mut queries = Zeroizing::new(vec![0.0; out.len()]);
         let mut seen = Vec::with_capacity(QUERIES);
         for (index, query) in queries.chunks_exact_mut(width).enumerate() {

@@ -7,7 +7,7 @@ use candle_core::{CpuStorage, CustomOp1, InplaceOp2, Layout, Result, Shape as Di
 use zeroize::Zeroizing;
 
 use super::Shape;
-use super::weights::{Layer, Weights};
+use super::packed::{Layer, Weights};
 use crate::kernels::{
     Form, Matrix, Pool, Rounding, Rows, gate_silu, project, project_onto, rms_norm,
 };
@@ -54,7 +54,7 @@ impl<'a> Project<'a> {
             // What a token attends to is decided by differences of scores. With the output, this is a quarter of the error
             // that 8 bits everywhere bring to a logarithm, for an eighth of a layer's products.
             rounding: Rounding::Sixteen,
-            bias: &layer.attention_bias,
+            bias: layer.attention_bias.as_deref().unwrap_or_default(),
             workspace,
         }
     }

@@ -74,13 +74,18 @@ impl Shape {
     }
 
     /// Width of all query heads together.
-    pub(super) const fn queries(&self) -> usize {
+    pub(crate) const fn queries(&self) -> usize {
         self.heads * self.head
     }
 
     /// Width of all heads of keys, and of values.
-    pub(super) const fn keys(&self) -> usize {
+    pub(crate) const fn keys(&self) -> usize {
         self.groups * self.head
+    }
+
+    /// Bytes of keys and values for one page of tokens, in half precision.
+    pub(crate) const fn page_bytes(&self) -> usize {
+        2 * 2 * PAGE * self.layers.saturating_mul(self.keys())
     }
 }
 

@@ -1,42 +1,67 @@
-//! The weights of a model file, repacked for the kernels and checked against its dimensions.
+//! The weights of a model file by their names, checked against its dimensions, in whatever form their computer wants them.
 
 use std::collections::HashSet;
+
+use candle_core::quantized::GgmlDType;
 
 use super::Shape;
 use crate::error::LoadError;
 use crate::gguf::Gguf;
-use crate::kernels::{Matrix, Pool, Slab};
+
+/// Brings weights into the form that a computer multiplies with.
+pub(crate) trait Form {
+    /// A matrix.
+    type Matrix;
+    /// Some numbers.
+    type Vector;
+
+    /// A matrix of `outputs` rows of `inputs` numbers, from its blocks as they lie in the file, or why not.
+    fn matrix(
+        &mut self,
+        kind: GgmlDType,
+        shape: [usize; 2],
+        blocks: &[u8],
+    ) -> Result<Self::Matrix, String>;
+
+    /// Some numbers, or why not.
+    fn vector(&mut self, numbers: Vec<f32>) -> Result<Self::Vector, String>;
+}
 
 /// One transformer layer.
-pub(super) struct Layer {
-    pub(super) attention_norm: Vec<f32>,
+pub(crate) struct Layer<Matrix, Vector> {
+    pub(crate) attention_norm: Vector,
     /// Of queries, keys and values.
-    pub(super) attention: [Matrix; 3],
-    /// Added to all three, back to back; empty where the family has none.
-    pub(super) attention_bias: Vec<f32>,
-    /// Norms of every head of queries and keys; empty where the family has none.
-    pub(super) head_norms: [Vec<f32>; 2],
-    pub(super) attention_output: Matrix,
-    pub(super) feed_norm: Vec<f32>,
+    pub(crate) attention: [Matrix; 3],
+    /// Added to all three, back to back, where the family has them.
+    pub(crate) attention_bias: Option<Vector>,
+    /// Norms of every head of queries and keys, where the family has them.
+    pub(crate) head_norms: Option<[Vector; 2]>,
+    pub(crate) attention_output: Matrix,
+    pub(crate) feed_norm: Vector,
     /// Gate and up.
-    pub(super) feed: [Matrix; 2],
-    pub(super) down: Matrix,
+    pub(crate) feed: [Matrix; 2],
+    pub(crate) down: Matrix,
 }
 
 /// All weights of a model.
-pub(super) struct Weights {
-    pub(super) embedding: Matrix,
-    pub(super) layers: Vec<Layer>,
-    pub(super) output_norm: Vec<f32>,
+pub(crate) struct Weights<Matrix, Vector> {
+    pub(crate) embedding: Matrix,
+    pub(crate) layers: Vec<Layer<Matrix, Vector>>,
+    pub(crate) output_norm: Vector,
     /// Absent where the file ties it to the embedding.
     output: Option<Matrix>,
     /// Angle per position of each pair of coordinates.
-    pub(super) frequencies: Vec<f64>,
+    pub(crate) frequencies: Vec<f64>,
 }
 
-impl Weights {
-    pub(super) fn load(file: &Gguf<'_>, shape: &Shape, pool: &mut Pool) -> Result<Self, LoadError> {
-        let mut reader = Reader { file, pool, slab: Slab::default(), used: HashSet::new() };
+impl<Matrix, Vector> Weights<Matrix, Vector> {
+    /// Reads all tensors of a file, and refuses what is missing, misshapen or left over.
+    pub(crate) fn load(
+        file: &Gguf<'_>,
+        shape: &Shape,
+        form: impl Form<Matrix = Matrix, Vector = Vector>,
+    ) -> Result<Self, LoadError> {
+        let mut reader = Reader { file, form, used: HashSet::new() };
         let table = [shape.vocabulary, shape.width];
         let embedding = reader.matrix("token_embd.weight", table)?;
         let output = file.has_tensor("output.weight");
@@ -50,27 +75,32 @@ impl Weights {
     }
 
     /// From hidden states to logits.
-    pub(super) fn output(&self) -> &Matrix {
+    pub(crate) fn output(&self) -> &Matrix {
         self.output.as_ref().unwrap_or(&self.embedding)
     }
 }
 
-impl Layer {
-    fn load(reader: &mut Reader<'_>, index: usize, shape: &Shape) -> Result<Self, LoadError> {
+impl<Matrix, Vector> Layer<Matrix, Vector> {
+    fn load<F: Form<Matrix = Matrix, Vector = Vector>>(
+        reader: &mut Reader<'_, F>,
+        index: usize,
+        shape: &Shape,
+    ) -> Result<Self, LoadError> {
         let Shape { family, width, inner, head, .. } = *shape;
         let (queries, keys) = (shape.queries(), shape.keys());
         let name = |part: &str| format!("blk.{index}.{part}");
-        let mut attention_bias = Vec::new();
+        let mut attention_bias = None;
         if family.has_bias() {
+            let mut all = Vec::new();
             for (part, length) in [("attn_q", queries), ("attn_k", keys), ("attn_v", keys)] {
-                attention_bias.extend(reader.vector(&name(&format!("{part}.bias")), length)?);
+                all.extend(reader.numbers(&name(&format!("{part}.bias")), length)?);
             }
+            attention_bias = Some(reader.form(&name("attn_q.bias"), all)?);
         }
-        let mut head_norms = [Vec::new(), Vec::new()];
+        let mut head_norms = None;
         if family.norms_heads() {
-            for (norm, part) in head_norms.iter_mut().zip(["attn_q_norm", "attn_k_norm"]) {
-                *norm = reader.vector(&name(&format!("{part}.weight")), head)?;
-            }
+            let queries = reader.vector(&name("attn_q_norm.weight"), head)?;
+            head_norms = Some([queries, reader.vector(&name("attn_k_norm.weight"), head)?]);
         }
         let mut matrix = |part: &str, shape| reader.matrix(&name(&format!("{part}.weight")), shape);
         let attention = [
@@ -97,26 +127,32 @@ impl Layer {
 }
 
 /// Reads tensors and remembers which, so that none is ignored.
-struct Reader<'a> {
+struct Reader<'a, F> {
     file: &'a Gguf<'a>,
-    pool: &'a mut Pool,
-    slab: Slab,
+    form: F,
     used: HashSet<String>,
 }
 
-impl Reader<'_> {
-    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Matrix, LoadError> {
+impl<F: Form> Reader<'_, F> {
+    fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<F::Matrix, LoadError> {
         let (kind, blocks) = self.file.blocks(name, &shape)?;
         self.used.insert(name.to_owned());
-        let matrix = Matrix::pack(kind, shape[0], shape[1], blocks, &mut self.slab, self.pool);
-        matrix
-            .map_err(|error| LoadError::Tensor { name: name.to_owned(), reason: error.to_string() })
+        self.form.matrix(kind, shape, blocks).map_err(|reason| refused(name, reason))
     }
 
-    fn vector(&mut self, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
-        let vector = self.file.vector(name, length)?;
+    fn vector(&mut self, name: &str, length: usize) -> Result<F::Vector, LoadError> {
+        let numbers = self.numbers(name, length)?;
+        self.form(name, numbers)
+    }
+
+    fn form(&mut self, name: &str, numbers: Vec<f32>) -> Result<F::Vector, LoadError> {
+        self.form.vector(numbers).map_err(|reason| refused(name, reason))
+    }
+
+    fn numbers(&mut self, name: &str, length: usize) -> Result<Vec<f32>, LoadError> {
+        let numbers = self.file.vector(name, length)?;
         self.used.insert(name.to_owned());
-        Ok(vector)
+        Ok(numbers)
     }
 
     fn refuse_unused(&self) -> Result<(), LoadError> {
@@ -128,11 +164,15 @@ impl Reader<'_> {
     }
 }
 
+fn refused(name: &str, reason: String) -> LoadError {
+    LoadError::Tensor { name: name.to_owned(), reason }
+}
+
 /// base^(-2i/head), divided by the file's own factors where it has them.
-fn frequencies(reader: &mut Reader<'_>, shape: &Shape) -> Result<Vec<f64>, LoadError> {
+fn frequencies<F: Form>(reader: &mut Reader<'_, F>, shape: &Shape) -> Result<Vec<f64>, LoadError> {
     let pairs = shape.head / 2;
     let factors = match reader.file.has_tensor("rope_freqs.weight") {
-        true => reader.vector("rope_freqs.weight", pairs)?,
+        true => reader.numbers("rope_freqs.weight", pairs)?,
         false => vec![1.0; pairs],
     };
     let base = f64::from(shape.frequency_base);

@@ -1,16 +1,19 @@
 use candle_core::quantized::gguf_file::Value;
 
 use super::*;
+use crate::computer::{Computer, Piece, Place, Processor, Wants};
 use crate::kernels::Pool;
-use crate::llama::{Piece, Wants, Workspace};
 use crate::tiny::{CONTEXT, Tiny};
 
-fn pool() -> Pool {
-    Pool::new(1).unwrap()
+fn load_bytes(bytes: &[u8], context: Option<usize>) -> Result<ModelCard, LoadError> {
+    let place = Place::Processor(Pool::new(1).unwrap());
+    let file = Gguf::decode(bytes)?;
+    let model = Model::load(&file, context, "")?;
+    place.load(&file, &model, 1).map(|_| model.card)
 }
 
 fn load(tiny: &Tiny) -> Result<ModelCard, LoadError> {
-    Model::load(&tiny.encode(), None, &mut pool()).map(|model| model.card)
+    load_bytes(&tiny.encode(), None)
 }
 
 fn text(text: &str) -> Option<Value> {
@@ -99,7 +102,7 @@ fn refuses_a_merge_of_unknown_tokens() {
 fn refuses_a_file_that_is_cut_off_anywhere() {
     let file = Tiny::new().encode();
     for length in [0, 3, 20, 1000, file.len() / 2, file.len() - 1] {
-        let refused = Model::load(&file[..length], None, &mut pool()).err();
+        let refused = load_bytes(&file[..length], None).err();
         assert!(matches!(refused, Some(LoadError::Container { .. })), "{length}: {refused:?}");
     }
 }
@@ -107,9 +110,7 @@ fn refuses_a_file_that_is_cut_off_anywhere() {
 #[test]
 fn the_context_may_be_shortened_and_not_stretched() {
     let file = Tiny::new().encode();
-    let asked = |context| {
-        Model::load(&file, Some(context), &mut pool()).map(|model| model.card.context_length)
-    };
+    let asked = |context| load_bytes(&file, Some(context)).map(|card| card.context_length);
     assert_eq!(asked(CONTEXT), Ok(CONTEXT));
     let error = LoadError::Setting {
         setting: "context",
@@ -128,26 +129,27 @@ fn the_tokenizer_digest_covers_the_vocabulary() {
 }
 
 /// Logits behind the last of some tokens that are read in pieces.
-fn logits(model: &Model, tokens: &[u32], chunk: usize, threads: usize) -> Vec<f32> {
-    let mut arena = model.llama.arena(8).unwrap();
-    let workspace = Workspace::new(Pool::new(threads).unwrap());
+fn logits(file: &[u8], tokens: &[u32], chunk: usize, threads: usize) -> Vec<f32> {
+    let (file, pool) = (Gguf::decode(file).unwrap(), Pool::new(threads).unwrap());
+    let shape = Shape::load(&file).unwrap();
+    let mut processor = Processor::load(&file, &shape, CONTEXT, 8, pool).unwrap();
     // Pages in any order: a table is all that says where a sequence lies.
     let pages = [5, 2, 7, 0];
     let mut logits = Vec::new();
     for (index, tokens) in tokens.chunks(chunk).enumerate() {
         let (position, wants) = (index * chunk, Wants::Logits);
         let piece = Piece { tokens, position, pages: &pages, wants };
-        logits = model.llama.compute(&[piece], &mut arena, &workspace).unwrap().logits;
+        logits = processor.compute(&[piece]).unwrap().logits;
     }
     logits
 }
 
 #[test]
 fn a_prompt_read_in_pieces_or_by_many_threads_gives_the_logits_of_one_read_at_once_to_the_bit() {
-    let model = Model::load(&Tiny::new().encode(), None, &mut pool()).unwrap();
+    let file = Tiny::new().encode();
     let tokens: Vec<u32> = (0..40).map(|index| index * 7 % 256).collect();
-    let whole = logits(&model, &tokens, 40, 1);
+    let whole = logits(&file, &tokens, 40, 1);
     for (chunk, threads) in [(1, 1), (7, 1), (16, 1), (40, 3), (7, 5)] {
-        assert_eq!(logits(&model, &tokens, chunk, threads), whole, "chunks of {chunk}");
+        assert_eq!(logits(&file, &tokens, chunk, threads), whole, "chunks of {chunk}");
     }
 }

@@ -6,17 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Limits;
-use super::sequence::{Job, Sequence};
+use super::sequence::{Goal, Job, Sequence};
+use crate::computer::{Computed, Piece};
 use crate::error::EngineError;
-use crate::kernels::Pool;
 use crate::kv::Room;
-use crate::llama::{Computed, Piece, Workspace};
 use crate::model::Model;
 use crate::private::CacheSalt;
 
 pub(super) struct Batch {
     model: Arc<Model>,
-    workspace: Workspace,
     room: Room,
     limits: Limits,
     /// In the order in which they were admitted.
@@ -26,9 +24,9 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    pub(super) fn new(model: Arc<Model>, pool: Pool, room: Room, limits: Limits) -> Self {
-        let (workspace, active) = (Workspace::new(pool), Vec::with_capacity(limits.sequences));
-        Self { model, workspace, room, limits, active, waiting: VecDeque::new() }
+    pub(super) fn new(model: Arc<Model>, room: Room, limits: Limits) -> Self {
+        let active = Vec::with_capacity(limits.sequences);
+        Self { model, room, limits, active, waiting: VecDeque::new() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -80,13 +78,15 @@ impl Batch {
         if plan.is_empty() {
             return;
         }
+        let computer = self.room.computer();
+        let chooses = computer.chooses();
         let pieces = self.active.iter().zip(&plan).map(|(sequence, &count)| {
             let (tokens, position, table) = sequence.piece(count);
-            Piece { tokens, position, pages: table.pages(), wants: sequence.wants(count) }
+            let wants = sequence.wants(count, chooses);
+            Piece { tokens, position, pages: table.pages(), wants }
         });
         let pieces: Vec<_> = pieces.collect();
-        let computed = self.model.llama.compute(&pieces, self.room.arena(), &self.workspace);
-        match computed {
+        match computer.compute(&pieces) {
             Ok(computed) => self.choose(&plan, computed),
             Err(error) => {
                 let error = EngineError::Compute { reason: error.to_string() };
@@ -97,21 +97,22 @@ impl Batch {
     }
 
     fn choose(&mut self, plan: &[usize], computed: Computed) {
-        let Computed { mut logits, vectors } = computed;
-        let mut vectors = vectors.as_slice();
+        let Computed { mut logits, likeliest, vectors } = computed;
+        let (mut likeliest, mut vectors) = (likeliest.into_iter(), vectors.as_slice());
         let mut rows = logits.chunks_exact_mut(self.model.card.vocab_size);
+        let chooses = self.room.computer().chooses();
         let mut plan = plan.iter();
         let (model, room) = (&self.model, &mut self.room);
         let ended = self.active.extract_if(.., |sequence| {
             let count = plan.next().copied().unwrap_or_default();
             let to_the_end = sequence.computed(room, count);
             vectors = sequence.pool(vectors, count);
-            let chosen = match (to_the_end, sequence.is_vector()) {
-                (false, _) => ControlFlow::Continue(()),
-                (true, true) => sequence.embedded(),
-                (true, false) => {
-                    rows.next().map_or(ControlFlow::Continue(()), |row| sequence.choose(model, row))
-                }
+            let next = ControlFlow::Continue(());
+            let chosen = match sequence.goal(chooses) {
+                _ if !to_the_end => next,
+                Goal::Vector => sequence.embedded(),
+                Goal::Likeliest => likeliest.next().map_or(next, |one| sequence.take(model, one)),
+                Goal::Token => rows.next().map_or(next, |row| sequence.choose(model, row)),
             };
             chosen.is_break()
         });

@@ -7,13 +7,13 @@ use sealroom_request::{PrivateText, Sampling};
 use zeroize::Zeroizing;
 
 use crate::calls::Calls;
+use crate::computer::{Likeliest, Wants};
 use crate::detokenizer::Detokenizer;
 use crate::engine::{Alternative, Call, Event, FinishReason, Finished, Sink, Timing, Token, Usage};
 use crate::error::EngineError;
 use crate::grammar::Grammar;
 use crate::kernels::log_sum_exp;
 use crate::kv::{Names, Room, Table, pages_of};
-use crate::llama::Wants;
 use crate::model::Model;
 use crate::pooled::Pooled;
 use crate::private::CacheSalt;
@@ -69,6 +69,17 @@ impl Job {
             let _ = self.sink.event(Event::Failed(error));
         }
     }
+}
+
+/// What a sequence's tokens are computed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// The text's vector.
+    Vector,
+    /// The next token, chosen from all logits.
+    Token,
+    /// The next token: the likeliest one, whichever computer finds it.
+    Likeliest,
 }
 
 /// A job with its place in the engine.
@@ -192,19 +203,25 @@ impl Sequence {
         pages_of(self.tokens.len())
     }
 
-    /// What it wants of the next `count` tokens.
-    pub(super) fn wants(&self, count: usize) -> Wants {
+    /// What it wants of the next `count` tokens, of a computer that chooses the likeliest one or does not.
+    pub(super) fn wants(&self, count: usize, chooses: bool) -> Wants {
         let to_the_end = count == self.unread();
-        match (&self.pooled, to_the_end) {
+        match (&self.pooled, self.goal(chooses)) {
             (Some(pooled), _) => pooled.wants(to_the_end),
-            (None, true) => Wants::Logits,
-            (None, false) => Wants::Nothing,
+            (None, _) if !to_the_end => Wants::Nothing,
+            (None, Goal::Likeliest) => Wants::Likeliest,
+            (None, Goal::Token | Goal::Vector) => Wants::Logits,
         }
     }
 
-    /// Whether a vector is wanted instead of an answer.
-    pub(super) const fn is_vector(&self) -> bool {
-        self.pooled.is_some()
+    /// What all its tokens are computed for.
+    pub(super) fn goal(&self, chooses: bool) -> Goal {
+        let plain = || self.grammar.is_none() && self.top_logprobs == 0 && self.sampler.is_plain();
+        match self.pooled {
+            Some(_) => Goal::Vector,
+            None if chooses && plain() => Goal::Likeliest,
+            None => Goal::Token,
+        }
     }
 
     /// Takes the vectors that it wanted of `count` tokens, which were computed. Gives what is left of them.
@@ -220,8 +237,7 @@ impl Sequence {
     pub(super) fn embedded(&mut self) -> ControlFlow<()> {
         let vector = self.pooled.as_mut().map(Pooled::finish).unwrap_or_default();
         if !vector.iter().all(|number| number.is_finite()) {
-            let reason = "the vector is not finite".to_owned();
-            return self.end(Event::Failed(EngineError::Compute { reason }));
+            return self.end(Event::Failed(not_finite("vector is")));
         }
         self.sink.event(Event::Embedded(vector))?;
         let finished = self.finished(FinishReason::Complete);
@@ -232,8 +248,7 @@ impl Sequence {
     pub(super) fn choose(&mut self, model: &Model, logits: &mut [f32]) -> ControlFlow<()> {
         let total = log_sum_exp(logits);
         if !total.is_finite() {
-            let reason = "the logits are not finite".to_owned();
-            return self.end(Event::Failed(EngineError::Compute { reason }));
+            return self.end(Event::Failed(not_finite("logits are")));
         }
         let top = self.alternatives(model, logits, total);
         if let Some(grammar) = &mut self.grammar
@@ -242,6 +257,26 @@ impl Sequence {
             return self.end(Event::Failed(error));
         }
         let (id, logit) = self.sampler.choose(logits);
+        self.tell(model, id, logit - total, top)
+    }
+
+    /// Takes the token that the computer chose.
+    pub(super) fn take(&mut self, model: &Model, likeliest: Likeliest) -> ControlFlow<()> {
+        let Likeliest { id, logit, total } = likeliest;
+        if !total.is_finite() {
+            return self.end(Event::Failed(not_finite("logits are")));
+        }
+        self.tell(model, id, logit - total, Vec::new())
+    }
+
+    /// Adds a token, and tells it.
+    fn tell(
+        &mut self,
+        model: &Model,
+        id: u32,
+        logprob: f32,
+        top: Vec<Alternative>,
+    ) -> ControlFlow<()> {
         self.tokens.push(id);
         let completion = self.completion();
         if completion == 1 {
@@ -253,7 +288,7 @@ impl Sequence {
         };
         let (text, calls) = self.without_calls(text, &mut reason);
         let bytes = model.tokenizer.vocabulary().bytes(id).into();
-        let token = Token { id: Some(id), text, calls, bytes, logprob: logit - total, top };
+        let token = Token { id: Some(id), text, calls, bytes, logprob, top };
         self.sink.event(Event::Token(token))?;
         match reason {
             None => ControlFlow::Continue(()),
@@ -361,4 +396,8 @@ impl Sequence {
         let _ = self.sink.event(event);
         ControlFlow::Break(())
     }
+}
+
+fn not_finite(what: &str) -> EngineError {
+    EngineError::Compute { reason: format!("the {what} not finite") }
 }

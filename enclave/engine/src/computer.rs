@@ -1,5 +1,7 @@
 //! The seam between the scheduler and arithmetic: what computes a model, wherever its weights and pages lie.
 
+#[cfg(any(test, feature = "cuda"))]
+mod accelerator;
 mod place;
 mod processor;
 
@@ -9,6 +11,10 @@ use candle_core::Result;
 use zeroize::Zeroizing;
 
 use crate::kv::PageId;
+#[cfg(any(test, feature = "cuda"))]
+use accelerator::Accelerator;
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) use accelerator::Precision;
 pub(crate) use place::Place;
 pub(crate) use processor::Processor;
 

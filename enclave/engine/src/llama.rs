@@ -12,8 +12,12 @@ use std::cell::RefCell;
 use candle_core::{Device, Result, Tensor};
 use zeroize::Zeroizing;
 
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) use family::Pairing;
 pub(crate) use operations::Workspace;
 pub(crate) use shape::{Pooling, Shape};
+#[cfg(any(test, feature = "cuda"))]
+pub(crate) use weights::{Form, Layer, Weights};
 
 use crate::computer::{Computed, Piece, Wants};
 use crate::error::LoadError;

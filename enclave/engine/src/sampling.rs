@@ -81,7 +81,7 @@ fn penalise(logits: &mut [f32], generated: &BTreeMap<u32, u32>, frequency: f32, 
 }
 
 /// The token with the greatest logit; of equal ones, the first.
-fn likeliest(logits: &[f32]) -> u32 {
+pub(crate) fn likeliest(logits: &[f32]) -> u32 {
     let greatest = kernels::greatest(logits);
     let first = (0..).zip(logits).find(|(_, logit)| **logit == greatest);
     first.map_or(0, |(id, _)| id)

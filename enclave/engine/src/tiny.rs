@@ -12,7 +12,6 @@ use crate::vocabulary::alphabet;
 
 const WIDTH: usize = 64;
 const INNER: usize = 96;
-const NARROW: usize = 32;
 const LAYERS: usize = 2;
 /// Id of the end token, the first behind the 256 bytes.
 pub(crate) const END: u32 = 256;
@@ -25,10 +24,17 @@ const TEMPLATE: &str = "{% for m in messages %}{% if m.role == 'system' %}{{ rai
 pub(crate) struct Tiny {
     pub(crate) metadata: Vec<(String, Value)>,
     pub(crate) tensors: Vec<(String, Vec<usize>)>,
+    /// Of its matrices.
+    pub(crate) kind: GgmlDType,
 }
 
 impl Tiny {
     pub(crate) fn new() -> Self {
+        Self::sized(WIDTH, INNER)
+    }
+
+    /// One of other dimensions: those of some kinds of weights are multiples of 256.
+    pub(crate) fn sized(width: usize, inner: usize) -> Self {
         let mut bytes: Vec<(u8, char)> = alphabet().into_iter().map(|(c, b)| (b, c)).collect();
         bytes.sort_unstable();
         let names = bytes.iter().map(|(_, written)| written.to_string());
@@ -45,8 +51,8 @@ impl Tiny {
             ("general.name", text("tiny")),
             ("llama.block_count", count(LAYERS)),
             ("llama.context_length", count(CONTEXT)),
-            ("llama.embedding_length", count(WIDTH)),
-            ("llama.feed_forward_length", count(INNER)),
+            ("llama.embedding_length", count(width)),
+            ("llama.feed_forward_length", count(inner)),
             ("llama.attention.head_count", count(4)),
             ("llama.attention.head_count_kv", count(2)),
             ("llama.attention.layer_norm_rms_epsilon", Value::F32(1e-5)),
@@ -59,7 +65,38 @@ impl Tiny {
             ("tokenizer.chat_template", text(TEMPLATE)),
         ];
         let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        Self { metadata, tensors: tensors(259) }
+        Self { metadata, tensors: tensors(259, width, inner), kind: GgmlDType::F32 }
+    }
+
+    /// With quantised matrices.
+    #[must_use]
+    pub(crate) const fn of_kind(mut self, kind: GgmlDType) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// A member of the family, with the tensors that this one has beside a llama's.
+    #[must_use]
+    pub(crate) fn of_family(mut self, family: &str) -> Self {
+        for (key, _) in &mut self.metadata {
+            if let Some(rest) = key.strip_prefix("llama.") {
+                *key = format!("{family}.{rest}");
+            }
+        }
+        let width = self.tensors[1].1[0];
+        let parts = match family {
+            "qwen2" => {
+                vec![("attn_q.bias", width), ("attn_k.bias", width / 2), ("attn_v.bias", width / 2)]
+            }
+            "qwen3" => vec![("attn_q_norm.weight", width / 4), ("attn_k_norm.weight", width / 4)],
+            _ => Vec::new(),
+        };
+        for layer in 0..LAYERS {
+            let own =
+                parts.iter().map(|(part, length)| (format!("blk.{layer}.{part}"), vec![*length]));
+            self.tensors.extend(own);
+        }
+        self.set("general.architecture", Some(Value::String(family.to_owned())))
     }
 
     /// Replaces a value, or removes it.
@@ -80,7 +117,8 @@ impl Tiny {
                 let values: Vec<f32> =
                     (0..count).map(|_| (random.fraction() as f32 - 0.5) * 0.5).collect();
                 let tensor = Tensor::from_vec(values, shape.as_slice(), &Device::Cpu).unwrap();
-                (name.as_str(), QTensor::quantize(&tensor, GgmlDType::F32).unwrap())
+                let kind = if shape.len() == 2 { self.kind } else { GgmlDType::F32 };
+                (name.as_str(), QTensor::quantize(&tensor, kind).unwrap())
             })
             .collect();
         let tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (*name, tensor)).collect();
@@ -92,22 +130,22 @@ impl Tiny {
     }
 }
 
-fn tensors(vocabulary: usize) -> Vec<(String, Vec<usize>)> {
+fn tensors(vocabulary: usize, width: usize, inner: usize) -> Vec<(String, Vec<usize>)> {
     let mut all = vec![
-        ("token_embd.weight".to_owned(), vec![vocabulary, WIDTH]),
-        ("output_norm.weight".to_owned(), vec![WIDTH]),
+        ("token_embd.weight".to_owned(), vec![vocabulary, width]),
+        ("output_norm.weight".to_owned(), vec![width]),
     ];
     for layer in 0..LAYERS {
         let parts: [(&str, Vec<usize>); 9] = [
-            ("attn_norm", vec![WIDTH]),
-            ("attn_q", vec![WIDTH, WIDTH]),
-            ("attn_k", vec![NARROW, WIDTH]),
-            ("attn_v", vec![NARROW, WIDTH]),
-            ("attn_output", vec![WIDTH, WIDTH]),
-            ("ffn_norm", vec![WIDTH]),
-            ("ffn_gate", vec![INNER, WIDTH]),
-            ("ffn_up", vec![INNER, WIDTH]),
-            ("ffn_down", vec![WIDTH, INNER]),
+            ("attn_norm", vec![width]),
+            ("attn_q", vec![width, width]),
+            ("attn_k", vec![width / 2, width]),
+            ("attn_v", vec![width / 2, width]),
+            ("attn_output", vec![width, width]),
+            ("ffn_norm", vec![width]),
+            ("ffn_gate", vec![inner, width]),
+            ("ffn_up", vec![inner, width]),
+            ("ffn_down", vec![width, inner]),
         ];
         all.extend(parts.map(|(name, shape)| (format!("blk.{layer}.{name}.weight"), shape)));
     }

@@ -1,5 +1,7 @@
 //! Which computer a model is loaded into.
 
+#[cfg(any(test, feature = "cuda"))]
+use super::{Accelerator, Precision};
 use super::{Computer, Processor};
 use crate::error::LoadError;
 use crate::gguf::Gguf;
@@ -11,6 +13,9 @@ use crate::model::Model;
 pub(crate) enum Place {
     /// On this machine's processor, by these threads.
     Processor(Pool),
+    /// By candle's tensor operations: on a GPU, and in tests on the processor, too.
+    #[cfg(any(test, feature = "cuda"))]
+    Accelerator(candle_core::Device, Precision),
 }
 
 impl Place {
@@ -25,6 +30,15 @@ impl Place {
         }
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda(ordinal: usize) -> Result<Self, LoadError> {
+        let refused =
+            |error: candle_core::Error| LoadError::Device { ordinal, reason: error.to_string() };
+        let device = candle_core::Device::new_cuda(ordinal).map_err(refused)?;
+        Ok(Self::Accelerator(device, Precision::Half))
+    }
+
+    #[cfg(not(feature = "cuda"))]
     fn cuda(ordinal: usize) -> Result<Self, LoadError> {
         Err(LoadError::Setting {
             setting: "device",
@@ -38,6 +52,10 @@ impl Place {
         match self {
             Self::Processor(_) => {
                 "int16 for attention and output, int8 elsewhere, by groups of 32, sums in f32"
+            }
+            #[cfg(any(test, feature = "cuda"))]
+            Self::Accelerator(..) => {
+                "candle's products: int8 by groups of 32 with quantised weights, f32 elsewhere"
             }
         }
     }
@@ -53,6 +71,10 @@ impl Place {
         match self {
             Self::Processor(pool) => {
                 Ok(Box::new(Processor::load(file, shape, context, pages, pool)?))
+            }
+            #[cfg(any(test, feature = "cuda"))]
+            Self::Accelerator(device, precision) => {
+                Ok(Box::new(Accelerator::load(file, shape, context, pages, device, precision)?))
             }
         }
     }

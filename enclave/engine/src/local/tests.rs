@@ -5,16 +5,43 @@ use candle_core::quantized::gguf_file::Value;
 use sealroom_request::{ChatMessage, Role, Sampling};
 
 use super::*;
+use crate::computer::Precision;
 use crate::engine::{Event, FinishReason, Finished};
+use crate::kernels::Pool;
 use crate::private::CacheSalt;
 use crate::random::Random;
 use crate::tiny::{CONTEXT, Tiny};
 
-fn engine(change: impl FnOnce(&mut Settings)) -> LocalEngine {
+/// Where a test computes: each of them runs in both places.
+type In = fn(threads: usize) -> Place;
+
+/// Makes a test of each function here, in each place.
+macro_rules! in_both {
+    ($($test:ident)*) => {
+        mod processor {
+            fn place(threads: usize) -> super::Place {
+                super::Place::Processor(super::Pool::new(threads).unwrap())
+            }
+            $(#[test] fn $test() { super::$test(place) })*
+        }
+        mod accelerator {
+            fn place(_: usize) -> super::Place {
+                super::Place::Accelerator(candle_core::Device::Cpu, super::Precision::Single)
+            }
+            $(#[test] fn $test() { super::$test(place) })*
+        }
+    };
+}
+
+fn load(place: In, file: &Tiny, settings: &Settings) -> Result<LocalEngine, LoadError> {
+    LocalEngine::load_into(place(settings.threads), &file.encode(), settings)
+}
+
+fn engine(place: In, change: impl FnOnce(&mut Settings)) -> LocalEngine {
     let mut settings =
         Settings { threads: 1, sequences: 2, queue: 2, prompt_chunk: 8, ..Settings::default() };
     change(&mut settings);
-    LocalEngine::load(&Tiny::new().encode(), &settings).unwrap()
+    load(place, &Tiny::new(), &settings).unwrap()
 }
 
 fn request(prompt: &str, max_tokens: usize, seed: u64) -> GenerationRequest {
@@ -56,21 +83,20 @@ fn answer(events: &Receiver<Event>) -> (Vec<u32>, String, Finished) {
     panic!("the sink was dropped without an end");
 }
 
-#[test]
-fn an_answer_counts_its_tokens() {
-    let (ids, _, end) = answer(&submit(&engine(|_| {}), request("hello", 9, 1)));
+fn an_answer_counts_its_tokens(place: In) {
+    let (ids, _, end) = answer(&submit(&engine(place, |_| {}), request("hello", 9, 1)));
     assert_eq!((ids.len(), end.usage.completion, end.usage.prompt), (9, 9, 5));
     assert_eq!(end.reason, FinishReason::Length);
 }
 
-#[test]
-fn an_answer_is_the_same_alone_and_with_neighbours() {
-    let alone = engine(|_| {});
+fn an_answer_is_the_same_alone_and_with_neighbours(place: In) {
+    let alone = engine(place, |_| {});
     let expected: Vec<_> = (0..6)
         .map(|seed| answer(&submit(&alone, request("the same prompt", 12, seed))).0)
         .collect();
-    let crowded =
-        engine(|settings| (settings.sequences, settings.queue, settings.threads) = (3, 6, 2));
+    let crowded = engine(place, |settings| {
+        (settings.sequences, settings.queue, settings.threads) = (3, 6, 2)
+    });
     let events: Vec<_> =
         (0..6).map(|seed| submit(&crowded, request("the same prompt", 12, seed))).collect();
     for (seed, events) in events.iter().enumerate() {
@@ -104,9 +130,8 @@ fn idle(engine: &LocalEngine) -> Occupancy {
     }
 }
 
-#[test]
-fn an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room() {
-    let alone = engine(|_| {});
+fn an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room(place: In) {
+    let alone = engine(place, |_| {});
     let prompt = |seed: u64| format!("prompt number {}, of {}", seed % 5, "x".repeat(20));
     let expected: Vec<_> =
         (0..32).map(|seed| answer(&submit(&alone, request(&prompt(seed), 40, seed))).0).collect();
@@ -115,7 +140,9 @@ fn an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room() {
         (settings.sequences, settings.queue, settings.threads) = (32, 128, 2);
         settings.cache_bytes = 0;
     };
-    for crowded in [engine(small), engine(|all| (all.sequences, all.queue) = (32, 128))] {
+    for crowded in
+        [engine(place, small), engine(place, |all| (all.sequences, all.queue) = (32, 128))]
+    {
         let (sender, events) = channel();
         let mut answers = Vec::new();
         for seed in 0..32 {
@@ -133,9 +160,8 @@ fn an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room() {
     }
 }
 
-#[test]
-fn a_prompt_is_used_again_under_the_same_salt_alone_and_changes_no_answer() {
-    let engine = engine(|_| {});
+fn a_prompt_is_used_again_under_the_same_salt_alone_and_changes_no_answer(place: In) {
+    let engine = engine(place, |_| {});
     let ask = |salt: Option<CacheSalt>| {
         let mut request = request(&"the same beginning ".repeat(3), 12, 7);
         request.salt = salt;
@@ -149,9 +175,8 @@ fn a_prompt_is_used_again_under_the_same_salt_alone_and_changes_no_answer() {
     }
 }
 
-#[test]
-fn a_thousand_clients_that_leave_at_any_token_leave_no_page_behind() {
-    let engine = engine(|settings| (settings.sequences, settings.queue) = (8, 16));
+fn a_thousand_clients_that_leave_at_any_token_leave_no_page_behind(place: In) {
+    let engine = engine(place, |settings| (settings.sequences, settings.queue) = (8, 16));
     let (mut random, mut all) = (Random::new(11), Vec::new());
     for index in 0..1000 {
         let (sender, events) = channel();
@@ -169,9 +194,8 @@ fn a_thousand_clients_that_leave_at_any_token_leave_no_page_behind() {
     assert!(events > 1000 && idle(&engine).pages_held == 0, "seed 11");
 }
 
-#[test]
-fn a_stop_string_ends_the_answer_and_is_not_part_of_it() {
-    let engine = engine(|_| {});
+fn a_stop_string_ends_the_answer_and_is_not_part_of_it(place: In) {
+    let engine = engine(place, |_| {});
     let (_, text, _) = answer(&submit(&engine, request("stop", 24, 3)));
     let stop: String = text.chars().skip(6).take(2).collect();
     let mut stopping = request("stop", 24, 3);
@@ -181,21 +205,19 @@ fn a_stop_string_ends_the_answer_and_is_not_part_of_it() {
     assert_eq!(stopped, text.split(&stop).next().unwrap());
 }
 
-#[test]
-fn an_end_token_ends_the_answer() {
+fn an_end_token_ends_the_answer(place: In) {
     let mut ending = request("end", 24, 0);
     ending.sampling = Sampling::greedy();
     ending.sampling.logit_bias = [(crate::tiny::END, 100.0)].into();
-    let engine = engine(|_| {});
+    let engine = engine(place, |_| {});
     let (ids, _, end) =
         answer(&submit(&engine, GenerationRequest { ignore_end: false, ..ending.clone() }));
     assert_eq!((ids, end.reason), (vec![crate::tiny::END], FinishReason::EndToken));
     assert_eq!(answer(&submit(&engine, ending)).0.len(), 24);
 }
 
-#[test]
-fn sequences_take_turns() {
-    let engine = engine(|_| {});
+fn sequences_take_turns(place: In) {
+    let engine = engine(place, |_| {});
     let (sender, owners) = channel();
     let (open, gate) = channel::<()>();
     let tokens = |owner: char, sender: Sender<char>, gate: Option<Receiver<()>>| {
@@ -215,9 +237,8 @@ fn sequences_take_turns() {
     assert_eq!(owners.iter().collect::<String>(), "ababababab");
 }
 
-#[test]
-fn refuses_a_request_when_the_queue_is_full_and_accepts_one_when_it_is_not() {
-    let engine = engine(|settings| (settings.sequences, settings.queue) = (1, 1));
+fn refuses_a_request_when_the_queue_is_full_and_accepts_one_when_it_is_not(place: In) {
+    let engine = engine(place, |settings| (settings.sequences, settings.queue) = (1, 1));
     let (sender, events) = channel();
     let (open, gate) = channel();
     engine.submit(request("first", 2, 0), sink(sender, Some(gate))).unwrap();
@@ -232,9 +253,8 @@ fn refuses_a_request_when_the_queue_is_full_and_accepts_one_when_it_is_not() {
     assert_eq!(answer(&second).2.usage.completion, 2);
 }
 
-#[test]
-fn a_sink_that_breaks_gets_nothing_more() {
-    let engine = engine(|_| {});
+fn a_sink_that_breaks_gets_nothing_more(place: In) {
+    let engine = engine(place, |_| {});
     let (sender, events) = channel();
     let breaking = move |event: Event| {
         let stop = matches!(event, Event::Token(_));
@@ -245,8 +265,7 @@ fn a_sink_that_breaks_gets_nothing_more() {
     assert_eq!(events.iter().count(), 2);
 }
 
-#[test]
-fn a_request_cancelled_in_the_queue_never_starts() {
+fn a_request_cancelled_in_the_queue_never_starts(place: In) {
     struct Cancelled(Sender<Event>);
     impl Sink for Cancelled {
         fn event(&mut self, event: Event) -> ControlFlow<()> {
@@ -258,13 +277,12 @@ fn a_request_cancelled_in_the_queue_never_starts() {
         }
     }
     let (sender, events) = channel();
-    engine(|_| {}).submit(request("a", 100, 0), Box::new(Cancelled(sender))).unwrap();
+    engine(place, |_| {}).submit(request("a", 100, 0), Box::new(Cancelled(sender))).unwrap();
     assert_eq!(events.iter().count(), 0);
 }
 
-#[test]
-fn dropping_the_engine_fails_what_is_in_progress() {
-    let engine = engine(|_| {});
+fn dropping_the_engine_fails_what_is_in_progress(place: In) {
+    let engine = engine(place, |_| {});
     let (sender, events) = channel();
     let (open, gate) = channel();
     engine.submit(request("a", 100, 0), sink(sender, Some(gate))).unwrap();
@@ -284,9 +302,8 @@ fn dropping_the_engine_fails_what_is_in_progress() {
     assert!(matches!(last, Event::Failed(EngineError::Stopped) | Event::Finished(_)), "{last:?}");
 }
 
-#[test]
-fn a_prompt_that_fills_the_context_is_accepted_and_a_longer_one_refused() {
-    let engine = engine(|_| {});
+fn a_prompt_that_fills_the_context_is_accepted_and_a_longer_one_refused(place: In) {
+    let engine = engine(place, |_| {});
     let (sender, _events) = channel();
     let prompt = "x".repeat(CONTEXT - 1);
     let (_, _, finished) = answer(&submit(&engine, request(&prompt, 2, 0)));
@@ -296,9 +313,8 @@ fn a_prompt_that_fills_the_context_is_accepted_and_a_longer_one_refused() {
     assert_eq!(refused, Err(error));
 }
 
-#[test]
-fn refuses_an_empty_prompt_and_an_empty_conversation() {
-    let engine = engine(|_| {});
+fn refuses_an_empty_prompt_and_an_empty_conversation(place: In) {
+    let engine = engine(place, |_| {});
     for input in [Input::Text("".into()), Input::Chat { messages: Vec::new(), tools: Vec::new() }] {
         let (sender, _events) = channel();
         let refused = engine.submit(GenerationRequest::new(input, 0), sink(sender, None));
@@ -306,9 +322,8 @@ fn refuses_an_empty_prompt_and_an_empty_conversation() {
     }
 }
 
-#[test]
-fn a_conversation_goes_through_the_template() {
-    let engine = engine(|_| {});
+fn a_conversation_goes_through_the_template(place: In) {
+    let engine = engine(place, |_| {});
     let chat = |role| {
         let messages = vec![ChatMessage::new(role, "abc")];
         let mut request = request("", 1, 0);
@@ -323,19 +338,17 @@ fn a_conversation_goes_through_the_template() {
     assert_eq!(refused, Err(EngineError::Template(error)));
 }
 
-#[test]
-fn names_of_control_tokens_are_parsed_or_text_as_asked() {
-    let engine = engine(|_| {});
+fn names_of_control_tokens_are_parsed_or_text_as_asked(place: In) {
+    let engine = engine(place, |_| {});
     assert_eq!(engine.tokenize("a<end>", SpecialTokens::Parse), Ok(vec![97, crate::tiny::END]));
     assert_eq!(engine.tokenize("a<end>", SpecialTokens::AsText).map(|ids| ids.len()), Ok(6));
 }
 
-#[test]
-fn log_probabilities_come_with_as_many_alternatives_as_asked_for() {
+fn log_probabilities_come_with_as_many_alternatives_as_asked_for(place: In) {
     let mut asked = request("top", 1, 0);
     asked.sampling = Sampling::greedy();
     asked.top_logprobs = 3;
-    let tokens: Vec<_> = submit(&engine(|_| {}), asked)
+    let tokens: Vec<_> = submit(&engine(place, |_| {}), asked)
         .iter()
         .filter_map(|event| if let Event::Token(token) = event { Some(token) } else { None })
         .collect();
@@ -344,22 +357,49 @@ fn log_probabilities_come_with_as_many_alternatives_as_asked_for() {
     assert!(tokens[0].top[0].logprob >= tokens[0].top[1].logprob);
 }
 
-#[test]
-fn refuses_settings_out_of_range() {
+/// A computer that chooses gives what all logits would give.
+fn a_greedy_answer_is_the_same_with_alternatives_and_without(place: In) {
+    let engine = engine(place, |_| {});
+    let ask = |top_logprobs: usize| -> Vec<(Option<u32>, f32)> {
+        let mut asked = request("greedy", 30, 1);
+        asked.sampling = Sampling::greedy();
+        asked.top_logprobs = top_logprobs;
+        let events = submit(&engine, asked);
+        let tokens = events.iter().filter_map(|event| match event {
+            Event::Token(token) => Some((token.id, token.logprob)),
+            _ => None,
+        });
+        tokens.collect()
+    };
+    let (plain, with_alternatives) = (ask(0), ask(1));
+    assert_eq!(plain.len(), 30);
+    for ((id, logprob), (expected, near)) in plain.into_iter().zip(with_alternatives) {
+        assert!(id == expected && (logprob - near).abs() < 1e-5, "{logprob} {near}");
+    }
+}
+
+fn refuses_settings_out_of_range(place: In) {
     let settings = Settings { queue: 0, ..Settings::default() };
     let error = LoadError::Setting {
         setting: "queue",
         found: "0".to_owned(),
         expected: "1 to 65536".to_owned(),
     };
-    assert_eq!(LocalEngine::load(&Tiny::new().encode(), &settings).err(), Some(error));
+    assert_eq!(load(place, &Tiny::new(), &settings).err(), Some(error));
 }
 
-fn embedding_engine(pooling: u32, change: impl FnOnce(&mut Settings)) -> LocalEngine {
+fn embedding_engine(place: In, pooling: u32, change: impl FnOnce(&mut Settings)) -> LocalEngine {
     let mut settings = Settings { threads: 1, prompt_chunk: 8, ..Settings::default() };
     change(&mut settings);
-    let file = Tiny::new().set("llama.pooling_type", Some(Value::U32(pooling))).encode();
-    LocalEngine::load(&file, &settings).unwrap()
+    let file = Tiny::new().set("llama.pooling_type", Some(Value::U32(pooling)));
+    load(place, &file, &settings).unwrap()
+}
+
+/// To the bit where the kernels compute; elsewhere as near as another batch rounds.
+fn assert_same(place: In, found: &[f32], expected: &[f32]) {
+    let most = if matches!(place(1), Place::Processor(_)) { 0.0 } else { 1e-5 };
+    let distance = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(found.len() == expected.len() && distance <= most, "{distance}");
 }
 
 fn vector(engine: &LocalEngine, text: &str) -> Vec<f32> {
@@ -373,36 +413,72 @@ fn vector(engine: &LocalEngine, text: &str) -> Vec<f32> {
     vector.to_vec()
 }
 
-#[test]
-fn a_vector_has_length_one_and_is_the_same_however_its_text_is_cut() {
+fn a_vector_has_length_one_and_is_the_same_however_its_text_is_cut(place: In) {
     let text = "the quick brown fox";
     for pooling in [1, 3] {
-        let whole = vector(&embedding_engine(pooling, |settings| settings.prompt_chunk = 64), text);
+        let whole =
+            vector(&embedding_engine(place, pooling, |settings| settings.prompt_chunk = 64), text);
         let length: f32 = whole.iter().map(|number| number * number).sum();
         assert!((length - 1.0).abs() < 1e-5, "{length}");
-        let engine = embedding_engine(pooling, |_| {});
+        let engine = embedding_engine(place, pooling, |_| {});
         // Another one beside it, and an answer.
         let (sender, _others) = channel();
         engine.embed(Input::Text("something else".into()), sink(sender, None)).unwrap();
         let _answer = submit(&engine, request("an answer", 20, 1));
-        assert_eq!(vector(&engine, text), whole, "pooling {pooling}");
+        assert_same(place, &vector(&engine, text), &whole);
         assert_ne!(vector(&engine, "the quick brown dog"), whole);
     }
-    let [mean, last] = [1, 3].map(|pooling| vector(&embedding_engine(pooling, |_| {}), text));
+    let [mean, last] =
+        [1, 3].map(|pooling| vector(&embedding_engine(place, pooling, |_| {}), text));
     assert_ne!(mean, last);
 }
 
-#[test]
-fn a_model_that_was_not_trained_for_it_makes_no_vectors() {
+fn a_model_that_was_not_trained_for_it_makes_no_vectors(place: In) {
     let (sender, _events) = channel();
-    let refused = engine(|_| {}).embed(Input::Text("a".into()), sink(sender, None));
+    let refused = engine(place, |_| {}).embed(Input::Text("a".into()), sink(sender, None));
     assert_eq!(refused, Err(EngineError::NoEmbeddings));
-    let file = Tiny::new().set("llama.pooling_type", Some(Value::U32(2))).encode();
-    let error = LocalEngine::load(&file, &Settings::default()).err();
+    let file = Tiny::new().set("llama.pooling_type", Some(Value::U32(2)));
+    let error = load(place, &file, &Settings::default()).err();
     let expected = LoadError::Key {
         key: "llama.pooling_type".to_owned(),
         found: "2".to_owned(),
         expected: "0 (none), 1 (mean) or 3 (last)".to_owned(),
     };
     assert_eq!(error, Some(expected));
+}
+
+in_both! {
+    an_answer_counts_its_tokens
+    an_answer_is_the_same_alone_and_with_neighbours
+    an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room
+    a_prompt_is_used_again_under_the_same_salt_alone_and_changes_no_answer
+    a_thousand_clients_that_leave_at_any_token_leave_no_page_behind
+    a_stop_string_ends_the_answer_and_is_not_part_of_it
+    an_end_token_ends_the_answer
+    sequences_take_turns
+    refuses_a_request_when_the_queue_is_full_and_accepts_one_when_it_is_not
+    a_sink_that_breaks_gets_nothing_more
+    a_request_cancelled_in_the_queue_never_starts
+    dropping_the_engine_fails_what_is_in_progress
+    a_prompt_that_fills_the_context_is_accepted_and_a_longer_one_refused
+    refuses_an_empty_prompt_and_an_empty_conversation
+    a_conversation_goes_through_the_template
+    names_of_control_tokens_are_parsed_or_text_as_asked
+    log_probabilities_come_with_as_many_alternatives_as_asked_for
+    a_greedy_answer_is_the_same_with_alternatives_and_without
+    refuses_settings_out_of_range
+    a_vector_has_length_one_and_is_the_same_however_its_text_is_cut
+    a_model_that_was_not_trained_for_it_makes_no_vectors
+}
+
+#[test]
+#[cfg(not(feature = "cuda"))]
+fn refuses_a_gpu_without_a_build_for_one() {
+    let settings = Settings { device: Device::Cuda { ordinal: 1 }, ..Settings::default() };
+    let error = LoadError::Setting {
+        setting: "device",
+        found: "cuda:1".to_owned(),
+        expected: "cpu, or a build for GPUs".to_owned(),
+    };
+    assert_eq!(LocalEngine::load(&Tiny::new().encode(), &settings).err(), Some(error));
 }

@@ -1,15 +1,24 @@
+use candle_core::quantized::GgmlDType;
 use candle_core::quantized::gguf_file::Value;
 
 use super::*;
-use crate::computer::{Computer, Piece, Place, Processor, Wants};
+use crate::computer::{Computer, Piece, Place, Precision, Processor, Wants};
 use crate::kernels::Pool;
 use crate::tiny::{CONTEXT, Tiny};
 
+/// Loads a file into both computers: what one refuses, the other refuses in the same words.
 fn load_bytes(bytes: &[u8], context: Option<usize>) -> Result<ModelCard, LoadError> {
-    let place = Place::Processor(Pool::new(1).unwrap());
-    let file = Gguf::decode(bytes)?;
-    let model = Model::load(&file, context, "")?;
-    place.load(&file, &model, 1).map(|_| model.card)
+    let places = [
+        Place::Processor(Pool::new(1).unwrap()),
+        Place::Accelerator(candle_core::Device::Cpu, Precision::Half),
+    ];
+    let [first, second] = places.map(|place| {
+        let file = Gguf::decode(bytes)?;
+        let model = Model::load(&file, context, "")?;
+        place.load(&file, &model, 1).map(|_| model.card)
+    });
+    assert_eq!(first, second);
+    first
 }
 
 fn load(tiny: &Tiny) -> Result<ModelCard, LoadError> {
@@ -126,6 +135,13 @@ fn the_tokenizer_digest_covers_the_vocabulary() {
     let changed = Tiny::new().set("tokenizer.ggml.eos_token_id", Some(Value::U32(257)));
     assert_eq!(digest(&Tiny::new()), digest(&Tiny::new()));
     assert_ne!(digest(&Tiny::new()), digest(&changed));
+}
+
+#[test]
+fn refuses_weights_of_a_kind_without_a_kernel() {
+    let refused = load(&Tiny::sized(256, 256).of_kind(GgmlDType::Q8K)).err();
+    let (name, reason) = ("token_embd.weight", "there is no kernel for weights of kind Q8K");
+    assert_eq!(refused, Some(LoadError::Tensor { name: name.into(), reason: reason.into() }));
 }
 
 /// Logits behind the last of some tokens that are read in pieces.

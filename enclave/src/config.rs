@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sealroom_attestation::manifest::Configuration;
 use sealroom_attestation::statement;
+use sealroom_engine::Device;
 use serde::Deserialize;
 
 use crate::collect::TSM_ROOT;
@@ -234,7 +235,12 @@ fn engine(raw: &RawConfig) -> Result<sealroom_engine::Settings, ConfigError> {
         Some(tokens) => Some(within("engine.context", tokens, 16, 1 << 24)? as usize),
         None => default.context,
     };
+    let device = match raw.device {
+        ComputeDevice::Cpu => Device::Cpu,
+        ComputeDevice::Cuda => Device::Cuda { ordinal: 0 },
+    };
     Ok(sealroom_engine::Settings {
+        device,
         context,
         threads: count("engine.threads", raw.threads, default.threads, 1024)?,
         sequences: count("engine.sequences", raw.sequences, default.sequences, 1024)?,
@@ -348,6 +354,16 @@ mod tests {
         assert!(
             settings.values().all(|value| !value.contains("/m.gguf") && !value.contains("127."))
         );
+    }
+
+    #[test]
+    fn the_engine_computes_where_the_configuration_says() {
+        let device = |more: &str| {
+            let config = Config::from_toml(&format!("{LEAST}{more}")).expect("a configuration");
+            config.engine().device
+        };
+        assert_eq!(device(""), Device::Cpu);
+        assert_eq!(device("[engine]\ndevice = \"cuda\"\n"), Device::Cuda { ordinal: 0 });
     }
 
     #[test]

@@ -53,6 +53,18 @@ fn a_file_that_is_no_model_is_refused_with_what_to_do() {
     assert!(told.contains("error: reading m.gguf: "), "{told}");
 }
 
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_build_without_gpus_tries_no_model_on_one() {
+    let file = tempfile::NamedTempFile::with_suffix(".gguf").expect("a file");
+    let path = file.path().to_str().expect("UTF-8");
+    let output = enclave(&["try", "--model", path, "--name", "m", "--device", "cuda"]);
+    let told = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let expected = "setting device is cuda:0: cpu, or a build for GPUs expected";
+    assert!(told.contains(expected), "{told}");
+}
+
 /// The forge's keys are published; a binary that holds them could vouch for itself.
 #[test]
 fn the_binary_holds_no_simulator() {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use sealroom_enclave::{Trial, try_model};
-use sealroom_engine::Settings;
+use sealroom_engine::{Device, Settings};
 use serde::Serialize;
 
 use super::{advice, fail};
@@ -29,12 +29,24 @@ pub(super) struct Arguments {
     /// Most tokens of prompt and answer together; the model's own if nothing is said. It is part of the manifest.
     #[arg(long, value_name = "TOKENS")]
     context: Option<usize>,
+    /// What it computes on. It is part of the manifest.
+    #[arg(long, value_enum, default_value = "cpu")]
+    device: Compute,
     /// Threads for arithmetic; all processors if nothing is said.
     #[arg(long)]
     threads: Option<usize>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// As a configuration names it.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Compute {
+    /// This machine's processor.
+    Cpu,
+    /// Its first GPU, in a build for GPUs.
+    Cuda,
 }
 
 #[derive(Serialize)]
@@ -59,6 +71,10 @@ struct Report<'a> {
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let mut settings = Settings { context: arguments.context, ..Settings::default() };
     settings.threads = arguments.threads.unwrap_or(settings.threads);
+    settings.device = match arguments.device {
+        Compute::Cpu => Device::Cpu,
+        Compute::Cuda => Device::Cuda { ordinal: 0 },
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,21 +1,25 @@
-//! Answers one prompt and prints how fast: `generate MODEL PROMPT [TOKENS] [THREADS]`.
+//! Answers one prompt and prints how fast: `generate MODEL PROMPT [TOKENS] [THREADS|cuda]`.
 
 use std::io::Write as _;
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::time::Instant;
 
-use sealroom_engine::{Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings};
+use sealroom_engine::{
+    Device, Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Settings,
+};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(path), Some(prompt)) = (arguments.next(), arguments.next()) else {
-        return Err("generate MODEL PROMPT [TOKENS] [THREADS]".into());
+        return Err("generate MODEL PROMPT [TOKENS] [THREADS|cuda]".into());
     };
     let max_tokens = arguments.next().map_or(Ok(64), |count| count.parse())?;
     let mut settings = Settings::default();
-    if let Some(threads) = arguments.next() {
-        settings.threads = threads.parse()?;
+    match arguments.next().as_deref() {
+        None => {}
+        Some("cuda") => settings.device = Device::Cuda { ordinal: 0 },
+        Some(threads) => settings.threads = threads.parse()?,
     }
     let started = Instant::now();
     let engine = LocalEngine::load(&std::fs::read(path)?, &settings)?;

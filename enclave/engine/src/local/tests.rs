@@ -12,11 +12,11 @@ use crate::private::CacheSalt;
 use crate::random::Random;
 use crate::tiny::{CONTEXT, Tiny};
 
-/// Where a test computes: each of them runs in both places.
+/// Where a test computes.
 type In = fn(threads: usize) -> Place;
 
-/// Makes a test of each function here, in each place.
-macro_rules! in_both {
+/// Makes tests of each function here: on the processor, by candle's operations, and by those on a GPU, for whoever has one.
+macro_rules! everywhere {
     ($($test:ident)*) => {
         mod processor {
             fn place(threads: usize) -> super::Place {
@@ -29,6 +29,14 @@ macro_rules! in_both {
                 super::Place::Accelerator(candle_core::Device::Cpu, super::Precision::Single)
             }
             $(#[test] fn $test() { super::$test(place) })*
+        }
+        #[cfg(feature = "cuda")]
+        mod gpu {
+            fn place(_: usize) -> super::Place {
+                let device = candle_core::Device::new_cuda(0).unwrap();
+                super::Place::Accelerator(device, super::Precision::Single)
+            }
+            $(#[test] #[ignore = "needs a GPU"] fn $test() { super::$test(place) })*
         }
     };
 }
@@ -447,7 +455,7 @@ fn a_model_that_was_not_trained_for_it_makes_no_vectors(place: In) {
     assert_eq!(error, Some(expected));
 }
 
-in_both! {
+everywhere! {
     an_answer_counts_its_tokens
     an_answer_is_the_same_alone_and_with_neighbours
     an_answer_is_the_same_in_a_crowd_that_comes_and_goes_and_fights_for_room

@@ -77,21 +77,39 @@ fn hold_beside_the_kernels(device: &Device) {
     }
 }
 
-fn hold(device: &Device, family: &str, tiny: &Tiny, most: f64) {
-    let (file, tokens) = (tiny.encode(), text(1, 41));
-    let expected = logits(&mut processor(&file), &tokens, 41);
+fn hold(device: &Device, name: &str, tiny: &Tiny, most: f64) {
+    hold_file(device, &format!("{name} {:?}", tiny.kind), &tiny.encode(), most);
+}
+
+fn hold_file(device: &Device, name: &str, file: &[u8], most: f64) {
+    let tokens = text(1, 41);
+    let expected = logits(&mut processor(file), &tokens, 41);
     // One row, a few, many: a GPU has a kernel for each.
     for chunk in [1, 7, 41] {
-        let mut accelerator = on(device.clone(), &file, Precision::Half);
+        let mut accelerator = on(device.clone(), file, Precision::Half);
         let error = error(&logits(&mut accelerator, &tokens, chunk), &expected);
-        println!("{family} {:?} in pieces of {chunk}: {error:.5}", tiny.kind);
-        assert!(error < most, "{family} {:?} in pieces of {chunk}: {error}", tiny.kind);
+        println!("{name} in pieces of {chunk}: {error:.5}");
+        assert!(error < most, "{name} in pieces of {chunk}: {error}");
     }
+}
+
+/// A real model, where `SEALROOM_MODEL` says where one is.
+fn hold_a_real_one(device: &Device) {
+    let Some(path) = std::env::var_os("SEALROOM_MODEL") else {
+        println!("skipped: SEALROOM_MODEL names no model");
+        return;
+    };
+    hold_file(device, "the real model", &std::fs::read(path).unwrap(), 0.05);
 }
 
 #[test]
 fn logits_are_those_of_the_kernels_for_every_family_and_kind() {
     hold_beside_the_kernels(&Device::Cpu);
+}
+
+#[test]
+fn logits_of_a_real_model_are_those_of_the_kernels() {
+    hold_a_real_one(&Device::Cpu);
 }
 
 #[test]
@@ -206,10 +224,12 @@ fn weights_may_lie_anywhere() {
     }
 }
 
-/// For whoever has a GPU: `cargo test -p sealroom-engine --features cuda --lib on_a_gpu -- --ignored --nocapture`.
+/// For whoever has one: `docs/engine.md` says how.
 #[cfg(feature = "cuda")]
 #[test]
 #[ignore = "needs a GPU"]
 fn logits_on_a_gpu_are_those_of_the_kernels() {
-    hold_beside_the_kernels(&Device::new_cuda(0).unwrap());
+    let device = Device::new_cuda(0).unwrap();
+    hold_beside_the_kernels(&device);
+    hold_a_real_one(&device);
 }

@@ -70,7 +70,7 @@ pub(super) struct Group {
     pub(super) pieces: usize,
     /// Of each piece.
     pub(super) tokens: usize,
-    /// All pages of one piece, filled up with its first, then those of the next.
+    /// All pages of one piece, again and again to the table's length, then those of the next.
     pub(super) table: Tensor,
     /// What is added to each score, as (1, pieces, tokens, 1, tokens of the table).
     pub(super) mask: Tensor,
@@ -203,10 +203,9 @@ fn slots(piece: &Piece<'_>) -> impl Iterator<Item = u32> {
     })
 }
 
-/// A piece's pages, filled up with its own first: whatever lies there is its own, and hidden.
+/// A piece's pages, filled up with its own again: whatever lies there is its own, and hidden.
 fn table(piece: &Piece<'_>, length: usize) -> impl Iterator<Item = u32> {
-    let own = piece.pages.iter().take(pages(piece));
-    own.chain(piece.pages.first().into_iter().cycle()).take(length).copied()
+    piece.pages.iter().take(pages(piece)).cycle().take(length).copied()
 }
 
 /// The first row of each piece, in the order in which the pieces came.
@@ -239,4 +238,34 @@ fn mask(positions: &Tensor, seen: &Tensor) -> Result<Tensor> {
 /// Places of as many tokens as a table can have where a sequence has `context`.
 pub(super) fn counting(context: usize, device: &Device) -> Result<Tensor> {
     Tensor::arange(0, (pages_of(context).next_multiple_of(FILLED) * PAGE) as u32, device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece<'a>(tokens: &'a [u32], position: usize, pages: &'a [u32]) -> Piece<'a> {
+        Piece { tokens, position, pages, wants: Wants::Logits }
+    }
+
+    #[test]
+    fn pieces_of_as_many_tokens_attend_together_as_far_as_there_is_room() {
+        let pages: Vec<u32> = (0..1024).collect();
+        let long = piece(&[1], 1024 * PAGE - 1, &pages);
+        let (short, prompt) = (piece(&[1], 0, &pages), piece(&[1, 2], 0, &pages));
+        let groups = |sorted: &[&Piece<'_>]| -> Vec<_> {
+            let groups = groups(sorted).into_iter();
+            groups.map(|group| (group.first, group.pieces, group.tokens, group.pages)).collect()
+        };
+        assert_eq!(groups(&[&short, &long, &prompt]), [(0, 2, 1, 1024), (2, 1, 2, 8)]);
+        assert_eq!(groups(&[&short, &long, &long]), [(0, 2, 1, 1024), (2, 1, 1, 1024)]);
+    }
+
+    #[test]
+    fn a_table_is_filled_up_with_pages_of_its_own_piece() {
+        let piece = piece(&[1, 2, 3], 15, &[7, 4, 9]);
+        assert_eq!(table(&piece, 8).collect::<Vec<_>>(), [7, 4, 7, 4, 7, 4, 7, 4]);
+        assert_eq!(slots(&piece).collect::<Vec<_>>(), [7 * 16 + 15, 4 * 16, 4 * 16 + 1]);
+        assert_eq!(positions(&piece).collect::<Vec<_>>(), [15, 16, 17]);
+    }
 }

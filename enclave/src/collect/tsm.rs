@@ -29,7 +29,6 @@ const MAX_TABLE: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Tsm {
     root: PathBuf,
-    requests: AtomicU64,
     /// A request past its deadline still sits in the kernel.
     blocked: Arc<AtomicBool>,
 }
@@ -38,7 +37,7 @@ impl Tsm {
     /// Uses the interface below `root`, which is [`TSM_ROOT`] except in tests.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root, requests: AtomicU64::new(0), blocked: Arc::default() }
+        Self { root, blocked: Arc::default() }
     }
 }
 
@@ -47,8 +46,7 @@ impl Collector for Tsm {
         if self.blocked.swap(true, Ordering::AcqRel) {
             return Err(CollectError::Busy);
         }
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let name = self.root.join(format!("sealroom-{}-{number}", std::process::id()));
+        let name = self.root.join(fresh_name());
         let (root, report_data) = (self.root.clone(), *report_data);
         let (done, result) = mpsc::sync_channel(1);
         let blocked = Arc::clone(&self.blocked);
@@ -67,6 +65,12 @@ impl Collector for Tsm {
             .recv_timeout(DEADLINE)
             .unwrap_or(Err(CollectError::Deadline { seconds: DEADLINE.as_secs() }))
     }
+}
+
+/// The name of a request that no other has: nodes of one process share the kernel's interface.
+fn fresh_name() -> String {
+    static REQUESTS: AtomicU64 = AtomicU64::new(0);
+    format!("sealroom-{}-{}", std::process::id(), REQUESTS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// One request, from making its directory to removing it.
@@ -240,6 +244,14 @@ mod tests {
         let (found, limit) = (MAX_REPORT + 1, MAX_REPORT);
         let refused = CollectError::TooLong { name: "outblob", found, limit };
         assert_eq!(answered(&directory, b"7"), Err(refused));
+    }
+
+    #[test]
+    fn nodes_of_one_process_never_share_a_request() {
+        let root = tempfile::tempdir().expect("a directory");
+        let held = || Request::create(root.path(), root.path().join(fresh_name()));
+        let both = [held(), held()].map(|request| request.expect("a directory of its own"));
+        assert_ne!(both[0].directory, both[1].directory);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use sealroom_attestation::evidence::{GpuEntry, Hardware};
 
+mod deadline;
 mod tsm;
 
 pub use tsm::{TSM_ROOT, Tsm};

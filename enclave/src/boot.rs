@@ -12,10 +12,10 @@ use sealroom_engine::{
 };
 use tokio::net::TcpListener;
 
-use crate::clock::SystemClock;
-use crate::collect::{GpuCollector, Tsm};
+use crate::clock::{Clock, SystemClock};
+use crate::collect::{GpuCollector, Nvml, Tsm};
 use crate::config::{ComputeDevice, Config, Lock, Upstream};
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy, array};
 use crate::evidence::EvidenceError;
 use crate::keys::{Keys, KeysError};
 use crate::memory::{self, HardenError};
@@ -72,17 +72,17 @@ pub enum BootError {
 /// # Errors
 /// The first step that failed.
 pub async fn boot(config: Config) -> Result<Node, BootError> {
-    let gpus = gpu_collector(&config)?;
     harden(&config)?;
+    let (entropy, clock) = (Arc::new(SystemEntropy), Arc::new(SystemClock::new()));
+    // Before the engine: until the GPUs proved who they are, nothing reaches them, and the driver lets nobody compute.
+    let gpus = gpu_collector(&config, &*entropy, clock.clone()).await?;
     let (engine, manifest) = match config.upstream() {
         None => start_local(&config).await?,
         Some(upstream) => start_upstream(&config, upstream).await?,
     };
     self_test(&*engine).await?;
-    let entropy = Arc::new(SystemEntropy);
     let keys = Keys::generate(&*entropy)?;
     let collector = Arc::new(Tsm::new(config.collector().to_owned()));
-    let clock = Arc::new(SystemClock::new());
     let listener = TcpListener::bind(config.listen()).await.map_err(BootError::Listen)?;
     let parts = Parts { config, keys, manifest, engine, collector, gpus, clock, entropy };
     let node = Node::start(parts, listener).await?;
@@ -90,11 +90,22 @@ pub async fn boot(config: Config) -> Result<Node, BootError> {
     Ok(node)
 }
 
-/// No build of this version computes on a GPU.
-fn gpu_collector(config: &Config) -> Result<Option<Arc<dyn GpuCollector>>, BootError> {
+/// Verifies the GPUs for this guest and opens them. Their answer to a verifier comes later, over another nonce, when there
+/// are keys that it can name.
+async fn gpu_collector(
+    config: &Config,
+    entropy: &dyn Entropy,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn GpuCollector>>, BootError> {
     match config.device() {
         ComputeDevice::Cpu => Ok(None),
-        ComputeDevice::Cuda => Err(BootError::Gpus),
+        ComputeDevice::Cuda if !cfg!(feature = "cuda") => Err(BootError::Gpus),
+        ComputeDevice::Cuda => {
+            let nonce = array(entropy);
+            let started = tokio::task::spawn_blocking(move || Nvml::start(&nonce, clock));
+            let gpus = started.await.map_err(|_| BootError::Interrupted)?;
+            Ok(Some(Arc::new(gpus.map_err(EvidenceError::from)?)))
+        }
     }
 }
 
@@ -230,4 +241,36 @@ pub async fn self_test(engine: &dyn Engine) -> Result<(), BootError> {
         }
     }
     Err(BootError::Interrupted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn gpus_on(device: &str) -> Result<bool, BootError> {
+        let toml =
+            format!("[model]\npath = \"/m\"\nname = \"m\"\n[engine]\ndevice = \"{device}\"\n");
+        let config = Config::from_toml(&toml).expect("a configuration");
+        let clock = Arc::new(SystemClock::new());
+        gpu_collector(&config, &SystemEntropy, clock).await.map(|gpus| gpus.is_some())
+    }
+
+    #[tokio::test]
+    async fn a_node_on_its_cpu_asks_no_gpu() {
+        assert!(matches!(gpus_on("cpu").await, Ok(false)));
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[tokio::test]
+    async fn a_build_that_asks_no_gpu_refuses_to_compute_on_one() {
+        assert!(matches!(gpus_on("cuda").await, Err(BootError::Gpus)));
+    }
+
+    /// Where there is no driver, or one whose GPUs are not in confidential mode.
+    #[cfg(feature = "cuda")]
+    #[tokio::test]
+    async fn a_build_for_gpus_refuses_a_machine_without_confidential_ones() {
+        let refused = gpus_on("cuda").await;
+        assert!(matches!(refused, Err(BootError::Evidence(EvidenceError::Collect(_)))));
+    }
 }

@@ -15,7 +15,7 @@ const SUCCESS: u32 = 0;
 /// The GPUs take work of anybody on this machine.
 const ACCEPTING: u32 = 1;
 
-/// `nvmlDevice_t`: the library's own pointer, good in the thread that asked for it.
+/// `nvmlDevice_t`: the library's own pointer, asked for anew with every call.
 type Handle = *mut c_void;
 
 /// What of the library is used, each function as `nvml.h` declares it.
@@ -74,7 +74,7 @@ impl Library {
     /// The number of a GPU's architecture.
     pub(super) fn architecture(&self, gpu: u32) -> Result<u32, NvmlError> {
         let (device, mut architecture) = (self.device(gpu)?, 0);
-        // SAFETY: the handle is the library's own, of this thread; it writes one number.
+        // SAFETY: the handle is the library's own; it writes one number to a place that lives here.
         let code = unsafe { (self.architecture.call)(device, &mut architecture) };
         self.architecture.answered(code)?;
         Ok(architecture)

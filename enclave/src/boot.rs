@@ -8,10 +8,10 @@ use sealroom_attestation::manifest::Manifest;
 use sealroom_engine::{Engine, EngineError, LoadError};
 use tokio::net::TcpListener;
 
-use crate::clock::SystemClock;
-use crate::collect::{GpuCollector, Tsm};
+use crate::clock::{Clock, SystemClock};
+use crate::collect::{GpuCollector, Nvml, Tsm};
 use crate::config::{ComputeDevice, Config, Lock};
-use crate::entropy::SystemEntropy;
+use crate::entropy::{Entropy, SystemEntropy, array};
 use crate::evidence::EvidenceError;
 use crate::keys::{Keys, KeysError};
 use crate::memory::{self, HardenError};
@@ -89,23 +89,28 @@ pub async fn boot_all(configs: Vec<Config>) -> Result<Vec<Node>, BootError> {
         false => error,
     };
     configs.first().map(harden).transpose()?;
+    let clock = Arc::new(SystemClock::new());
     let mut ready = Vec::with_capacity(configs.len());
     for config in configs {
         let name = config.model_name().to_owned();
-        let started = start(&config).await.map_err(|error| of(&name, error))?;
+        let started = start(&config, clock.clone()).await.map_err(|error| of(&name, error))?;
         ready.push((name, config, started));
     }
     let mut nodes = Vec::with_capacity(ready.len());
     for (name, config, (gpus, served)) in ready {
-        let node = open(config, gpus, served).await;
+        let node = open(config, clock.clone(), gpus, served).await;
         nodes.push(node.map_err(|error| of(&name, error))?);
     }
     Ok(nodes)
 }
 
 /// What a node is given by its machine and by its model.
-async fn start(config: &Config) -> Result<(Option<Arc<dyn GpuCollector>>, Served), BootError> {
-    let gpus = gpu_collector(config)?;
+async fn start(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+) -> Result<(Option<Arc<dyn GpuCollector>>, Served), BootError> {
+    // Before the engine: until the GPUs proved who they are, nothing reaches them, and the driver lets nobody compute.
+    let gpus = gpu_collector(config, &SystemEntropy, clock).await?;
     Ok((gpus, serve(config).await?))
 }
 
@@ -138,13 +143,13 @@ pub async fn serve(config: &Config) -> Result<Served, BootError> {
 /// Makes keys, collects the first evidence and listens.
 async fn open(
     config: Config,
+    clock: Arc<SystemClock>,
     gpus: Option<Arc<dyn GpuCollector>>,
     (engine, manifest): Served,
 ) -> Result<Node, BootError> {
     let entropy = Arc::new(SystemEntropy);
     let keys = Keys::generate(&*entropy)?;
     let collector = Arc::new(Tsm::new(config.collector().to_owned()));
-    let clock = Arc::new(SystemClock::new());
     let listener = TcpListener::bind(config.listen()).await.map_err(BootError::Listen)?;
     let name = config.model_name().to_owned();
     let parts = Parts { config, keys, manifest, engine, collector, gpus, clock, entropy };
@@ -153,11 +158,22 @@ async fn open(
     Ok(node)
 }
 
-/// No build of this version computes on a GPU.
-fn gpu_collector(config: &Config) -> Result<Option<Arc<dyn GpuCollector>>, BootError> {
+/// Verifies the GPUs for this guest and opens them. Their answer to a verifier comes later, over another nonce, when there
+/// are keys that it can name.
+async fn gpu_collector(
+    config: &Config,
+    entropy: &dyn Entropy,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<dyn GpuCollector>>, BootError> {
     match config.device() {
         ComputeDevice::Cpu => Ok(None),
-        ComputeDevice::Cuda => Err(BootError::Gpus),
+        ComputeDevice::Cuda if !cfg!(feature = "cuda") => Err(BootError::Gpus),
+        ComputeDevice::Cuda => {
+            let nonce = array(entropy);
+            let started = tokio::task::spawn_blocking(move || Nvml::start(&nonce, clock));
+            let gpus = started.await.map_err(|_| BootError::Interrupted)?;
+            Ok(Some(Arc::new(gpus.map_err(EvidenceError::from)?)))
+        }
     }
 }
 
@@ -167,5 +183,37 @@ fn harden(config: &Config) -> Result<(), BootError> {
     match config.lock() {
         Lock::Required if !hardened.locked => Err(BootError::Lock),
         Lock::Required | Lock::Try => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn gpus_on(device: &str) -> Result<bool, BootError> {
+        let toml =
+            format!("[model]\npath = \"/m\"\nname = \"m\"\n[engine]\ndevice = \"{device}\"\n");
+        let config = Config::from_toml(&toml).expect("a configuration");
+        let clock = Arc::new(SystemClock::new());
+        gpu_collector(&config, &SystemEntropy, clock).await.map(|gpus| gpus.is_some())
+    }
+
+    #[tokio::test]
+    async fn a_node_on_its_cpu_asks_no_gpu() {
+        assert!(matches!(gpus_on("cpu").await, Ok(false)));
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[tokio::test]
+    async fn a_build_that_asks_no_gpu_refuses_to_compute_on_one() {
+        assert!(matches!(gpus_on("cuda").await, Err(BootError::Gpus)));
+    }
+
+    /// Where there is no driver, or one whose GPUs are not in confidential mode.
+    #[cfg(feature = "cuda")]
+    #[tokio::test]
+    async fn a_build_for_gpus_refuses_a_machine_without_confidential_ones() {
+        let refused = gpus_on("cuda").await;
+        assert!(matches!(refused, Err(BootError::Evidence(EvidenceError::Collect(_)))));
     }
 }

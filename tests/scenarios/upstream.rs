@@ -96,6 +96,46 @@ impl Beside {
     }
 }
 
+/// The whole path with a real server: `pip install 'llama-cpp-python[server]'` into a folder that every user can read, and its
+/// `python` in `SEALROOM_REAL_ENGINE`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a server that takes minutes to build"]
+async fn a_sealed_answer_comes_from_a_real_server_beside_the_node() {
+    let python = env::var("SEALROOM_REAL_ENGINE").expect("the program's path");
+    let from = sealroom_tests::model::bring().expect("the default model");
+    let beside = Beside::new();
+    let weights = beside.folder.path().join("weights");
+    fs::copy(from, &weights).expect("copied");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("bound").port();
+    drop(free);
+    let model = weights.display();
+    let command = format!(
+        "command = [\"{python}\", \"-m\", \"llama_cpp.server\", \"--model\", \"{model}\", \"--model_alias\", \"{MODEL}\", \
+         \"--logits_all\", \"true\", \"--n_ctx\", \"2048\", \"--host\", \"127.0.0.1\", \"--port\", \"{port}\"]\n\
+         address = \"http://127.0.0.1:{port}\"\nkind = \"llama-cpp-python\"\nbuild = \"0.3\"\n"
+    );
+    let (before, after) = beside.config.split_once("command = ").expect("a command");
+    let after = after.split_once("directory = ").expect("a folder").1;
+    let config = format!("{before}{command}directory = {after}[engine]\ncontext = 2048\n");
+    let config =
+        config.replace("start_s = 10", "start_s = 60").replace("_token_s = 2", "_token_s = 60");
+    let node = Beside { config, ..beside }.start().await;
+    let ask = json!({
+        "model": MODEL, "messages": [{ "role": "user", "content": "What is gravity?" }],
+        "temperature": 0, "max_tokens": 12
+    });
+    let (status, body) = node.pair.post("/v1/chat/completions", ask).await;
+    println!("{body}");
+    let body: Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!((status, &body["usage"]["completion_tokens"]), (200, &12.into()));
+    let said = body["choices"][0]["message"]["content"].as_str().expect("text");
+    assert!(said.starts_with("Gravity is a fundamental"), "{said}");
+    let (_, page) = node.pair.get("/status").await;
+    assert!(page.contains("on llama-cpp-python 0.3"), "{page}");
+    node.pair.stop().await;
+}
+
 /// Whether this process may give an engine a user of its own.
 fn is_root() -> bool {
     let own = fs::read_to_string("/proc/self/status").expect("readable");

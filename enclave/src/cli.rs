@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use sealroom_enclave::{BootError, Config, boot, telemetry};
+use tokio::task::JoinSet;
 
 mod trial;
 
@@ -25,17 +26,9 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Starts the node and runs until SIGTERM or SIGINT.
-    Run {
-        /// The configuration, TOML.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Run(Files),
     /// Checks a configuration and prints every setting that evidence will show.
-    CheckConfig {
-        /// The configuration, TOML.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    CheckConfig(Files),
     /// Loads a model as a node would, and says what it is and what a policy pins.
     Try(trial::Arguments),
     /// Prints a completion script.
@@ -43,6 +36,19 @@ enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  \
+    sealroom-enclave run --config node.toml\n  \
+    sealroom-enclave run --config node.toml --models models.toml")]
+struct Files {
+    /// The configuration, TOML.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Several models, TOML: a node for each, in this process. The configuration is what they share.
+    #[arg(long, value_name = "FILE")]
+    models: Option<PathBuf>,
 }
 
 /// Runs the command line.
@@ -56,8 +62,8 @@ pub(crate) fn run() -> ExitCode {
         }
     };
     match arguments.command {
-        Command::Run { config } => start(&config),
-        Command::CheckConfig { config } => check(&config),
+        Command::Run(files) => start(&files),
+        Command::CheckConfig(files) => check(&files),
         Command::Try(arguments) => trial::run(&arguments),
         Command::Completions { shell } => {
             let (mut command, mut script) = (Arguments::command(), Vec::new());
@@ -69,18 +75,19 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn start(path: &Path) -> ExitCode {
-    let config = match load(path) {
-        Ok(config) => config,
+fn start(files: &Files) -> ExitCode {
+    let configs = match load(files) {
+        Ok(configs) => configs,
         Err(code) => return code,
     };
-    let subscriber = telemetry::subscriber(config.log(), io::stderr());
+    let level = configs.iter().map(Config::log).max().unwrap_or(tracing::Level::INFO);
+    let subscriber = telemetry::subscriber(level, io::stderr());
     // Only this function installs one, once.
     drop(tracing::subscriber::set_global_default(subscriber));
     telemetry::hide_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(serve(config)),
+        Ok(runtime) => runtime.block_on(serve(configs)),
         Err(error) => {
             return fail(&format!("starting threads: {error}"), "raise the limit on threads");
         }
@@ -91,10 +98,14 @@ fn start(path: &Path) -> ExitCode {
     }
 }
 
-async fn serve(config: Config) -> Result<(), BootError> {
-    let node = boot::boot(config).await?;
+async fn serve(configs: Vec<Config>) -> Result<(), BootError> {
+    let nodes = boot::boot_all(configs).await?;
     asked_to_end().await;
-    node.shutdown().await;
+    let mut ending = JoinSet::new();
+    for node in nodes {
+        ending.spawn(node.shutdown());
+    }
+    drop(ending.join_all().await);
     Ok(())
 }
 
@@ -112,26 +123,39 @@ async fn asked_to_end() {
     }
 }
 
-fn check(path: &Path) -> ExitCode {
-    match load(path) {
-        Ok(config) => {
-            for (name, value) in &config.settings().settings {
-                println!("{name} = {value}");
-            }
-            ExitCode::SUCCESS
+fn check(files: &Files) -> ExitCode {
+    let configs = match load(files) {
+        Ok(configs) => configs,
+        Err(code) => return code,
+    };
+    for (index, config) in configs.iter().enumerate() {
+        if index > 0 {
+            println!();
         }
-        Err(code) => code,
+        for (name, value) in &config.settings().settings {
+            println!("{name} = {value}");
+        }
     }
+    ExitCode::SUCCESS
 }
 
-fn load(path: &Path) -> Result<Config, ExitCode> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        fail(&format!("reading {}: {error}", path.display()), "name a readable file with --config")
-    })?;
-    Config::from_toml(&text).map_err(|error| {
+fn load(files: &Files) -> Result<Vec<Config>, ExitCode> {
+    let shared = read(&files.config, "--config")?;
+    let (path, configs) = match &files.models {
+        None => (&files.config, Config::from_toml(&shared).map(|config| vec![config])),
+        Some(path) => (path, Config::several(&shared, &read(path, "--models")?)),
+    };
+    configs.map_err(|error| {
         eprintln!("error: {}: {error}", path.display());
         eprintln!("next: correct the setting; `sealroom-enclave check-config` shows the result");
         ExitCode::from(INVALID)
+    })
+}
+
+fn read(path: &Path, option: &str) -> Result<String, ExitCode> {
+    fs::read_to_string(path).map_err(|error| {
+        let next = format!("name a readable file with {option}");
+        fail(&format!("reading {}: {error}", path.display()), &next)
     })
 }
 
@@ -144,6 +168,7 @@ fn fail(what: &str, next: &str) -> ExitCode {
 /// What an operator can do about it.
 const fn advice(error: &BootError) -> &'static str {
     match error {
+        BootError::Model { error, .. } => advice(error),
         BootError::Lock => {
             "allow the service to lock memory (LimitMEMLOCK=infinity), or set memory.lock = \"try\""
         }

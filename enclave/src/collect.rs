@@ -1,10 +1,13 @@
 //! Collects evidence of the hardware: a trait for the CPU with the kernel's interface for SEV-SNP and TDX behind it, and
-//! a trait for GPUs.
+//! a trait for GPUs with NVIDIA's library behind it.
 
 use sealroom_attestation::evidence::{GpuEntry, Hardware};
 
+mod deadline;
+mod nvml;
 mod tsm;
 
+pub use nvml::{Nvml, NvmlError, StateError};
 pub use tsm::{TSM_ROOT, Tsm};
 
 /// Something that makes the CPU sign 64 bytes. Blocking; a node has one call in flight at a time.
@@ -24,6 +27,11 @@ pub trait GpuCollector: Send + Sync {
     /// # Errors
     /// [`CollectError`] names what failed: one silent device fails them all.
     fn collect(&self, nonce: &[u8; 32]) -> Result<Vec<GpuEntry>, CollectError>;
+
+    /// Whether the devices will compute nothing more in this boot: a latch. The node then takes no request.
+    fn have_stopped(&self) -> bool {
+        false
+    }
 }
 
 /// Why no evidence was collected.
@@ -87,6 +95,9 @@ pub enum CollectError {
     /// An earlier request past its deadline still blocks the device.
     #[error("an earlier request still blocks the device")]
     Busy,
+    /// NVIDIA's driver, or the GPUs behind it.
+    #[error(transparent)]
+    Nvml(#[from] NvmlError),
     /// Another kind of device failed.
     #[error("the attestation device failed: {reason}")]
     Device {

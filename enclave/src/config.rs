@@ -14,6 +14,7 @@ use crate::collect::TSM_ROOT;
 use crate::serve::Padding;
 use crate::weights::hex;
 
+mod models;
 mod raw;
 mod upstream;
 
@@ -81,6 +82,14 @@ pub enum ConfigError {
     /// Not TOML, or a setting that does not exist.
     #[error("{0}")]
     Syntax(String),
+    /// One of several models.
+    #[error("model {number}: {error}")]
+    Model {
+        /// Its place in the list, from 1.
+        number: usize,
+        /// Why.
+        error: Box<ConfigError>,
+    },
     /// A value that is not allowed.
     #[error("setting {name} is {found}: {expected} expected")]
     Value {

@@ -107,6 +107,11 @@ impl Evidence {
         &self.facts
     }
 
+    /// Whether this boot lost its GPUs.
+    pub(crate) fn gpus_have_stopped(&self) -> bool {
+        self.device.gpus.as_ref().is_some_and(|gpus| gpus.have_stopped())
+    }
+
     /// The cached evidence with the current keys.
     pub(crate) fn current(&self) -> Arc<Cached> {
         Arc::clone(&self.lock().current)

@@ -27,7 +27,7 @@ mod trial;
 mod upstream;
 mod weights;
 
-pub use boot::BootError;
+pub use boot::{BootError, Times};
 pub use clock::{Clock, SystemClock};
 pub use collect::{CollectError, Collector, GpuCollector};
 pub use config::{Config, ConfigError};
@@ -35,6 +35,6 @@ pub use entropy::{Entropy, SystemEntropy};
 pub use evidence::EvidenceError;
 pub use keys::{Keys, KeysError, Leaf};
 pub use node::{Node, Parts, State};
-pub use trial::{Times, Trial, try_model};
+pub use trial::{Trial, try_model};
 pub use upstream::{ConfinementError, LaunchError};
 pub use weights::{Weights, WeightsError};

@@ -1,7 +1,8 @@
 //! Whether the node takes requests.
 //!
-//! Computed from facts each time it is asked, with three latches: a wall clock that was stepped (until
-//! evidence is collected again), an engine that stopped (until the next boot), a shutdown (for good).
+//! Computed from facts each time it is asked, with four latches: a wall clock that was stepped (until
+//! evidence is collected again), an engine that stopped and GPUs that were lost (until the next boot), a shutdown
+//! (for good).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,7 @@ impl Readiness {
         !self.clock_stepped(clock)
             && !self.engine_stopped.load(Ordering::Acquire)
             && !self.closing.load(Ordering::Acquire)
+            && !evidence.gpus_have_stopped()
             && current.is_unexpired(clock)
             && current.epoch.is_accepted(clock.monotonic())
     }

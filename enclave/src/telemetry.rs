@@ -12,8 +12,21 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
 /// Names of fields that are written. Each is a decision, a count or a public name.
-const FIELDS: [&str; 8] =
-    ["boot_id", "count", "epoch", "locked", "message", "reason", "seconds", "status"];
+const FIELDS: [&str; 13] = [
+    "boot_id",
+    "count",
+    "epoch",
+    "load_ms",
+    "locked",
+    "message",
+    "model",
+    "ms",
+    "read_ms",
+    "reason",
+    "seconds",
+    "self_test_ms",
+    "status",
+];
 /// The crates whose messages are literals of this repository.
 const OURS: &str = "sealroom_";
 

@@ -1,14 +1,13 @@
 //! A model tried before a node is offered with it: what it is, what it commits to, how long it takes to be ready.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use sealroom_attestation::cbor::Item;
 use sealroom_attestation::manifest::{Manifest, ModelFile};
-use sealroom_engine::{LocalEngine, ModelCard, Settings};
+use sealroom_engine::{Engine as _, ModelCard, Settings};
 
-use crate::boot::{self, BootError};
-use crate::weights::{Weights, hex};
+use crate::boot::{BootError, Started, Times};
+use crate::weights::hex;
 
 /// What came of a trial. A node with the same file, name and settings has the same manifest.
 #[derive(Clone, Debug)]
@@ -23,30 +22,11 @@ pub struct Trial {
     pub times: Times,
 }
 
-/// How long each part of a cold start took.
-#[derive(Clone, Copy, Debug)]
-pub struct Times {
-    /// Reading and hashing the file.
-    pub read: Duration,
-    /// Repacking the weights.
-    pub load: Duration,
-    /// The first token.
-    pub self_test: Duration,
-}
-
 impl Trial {
     /// The file's digest, hexadecimal.
     #[must_use]
     pub fn sha256(&self) -> String {
         hex(&self.file.sha256)
-    }
-}
-
-impl Times {
-    /// From nothing to ready, but for keys and evidence.
-    #[must_use]
-    pub fn total(&self) -> Duration {
-        self.read + self.load + self.self_test
     }
 }
 
@@ -60,20 +40,8 @@ pub async fn try_model(
     settings: &Settings,
     progress: impl FnMut(u64, u64) + Send + 'static,
 ) -> Result<Trial, BootError> {
-    let (path, settings) = (path.to_owned(), settings.clone());
-    let loading = tokio::task::spawn_blocking(move || {
-        let begun = Instant::now();
-        let weights = Weights::copy_with(&path, None, progress)?;
-        let (read, begun) = (begun.elapsed(), Instant::now());
-        let engine = LocalEngine::load(weights.bytes(), &settings)?;
-        Ok::<_, BootError>((engine, weights.file().clone(), read, begun.elapsed()))
-    });
-    let (engine, file, read, load) = loading.await.map_err(|_| BootError::Interrupted)??;
-    let begun = Instant::now();
-    boot::self_test(&engine).await?;
-    let times = Times { read, load, self_test: begun.elapsed() };
-    let card = sealroom_engine::Engine::card(&engine).clone();
-    let manifest = boot::manifest(name, &file, &card).encode();
-    let manifest = hex(&Manifest::digest(&manifest).0);
-    Ok(Trial { file, card, manifest, times })
+    let started = Started::load(path, None, settings, progress).await?;
+    let manifest = hex(&Manifest::digest(&started.manifest(name).encode()).0);
+    let card = started.engine.card().clone();
+    Ok(Trial { file: started.file, card, manifest, times: started.times })
 }

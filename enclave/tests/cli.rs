@@ -32,6 +32,32 @@ fn a_configuration_is_checked_field_by_field() {
 }
 
 #[test]
+fn several_models_are_checked_one_by_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        fs::write(folder.path().join(name), text).expect("written");
+        folder.path().join(name).to_str().expect("UTF-8").to_owned()
+    };
+    let shared = write("node.toml", "[engine]\ncontext = 512\n");
+    let entry = |name: &str, port: u16| {
+        format!(
+            "[[models]]\nmodel = {{ name = \"{name}\", path = \"/m\" }}\nlisten.address = \"[::1]:{port}\"\n"
+        )
+    };
+    let check = |models: &str| enclave(&["check-config", "--config", &shared, "--models", models]);
+    let two = check(&write("two.toml", &(entry("a", 1) + &entry("b", 2))));
+    let told = String::from_utf8(two.stdout).expect("UTF-8");
+    assert_eq!(two.status.code(), Some(0), "{told}");
+    let names: Vec<_> = told.lines().filter(|line| line.starts_with("model.name")).collect();
+    assert_eq!(names, ["model.name = a", "model.name = b"]);
+    assert_eq!(told.matches("engine.context = 512").count(), 2);
+    let same = check(&write("same.toml", &(entry("a", 1) + &entry("a", 2))));
+    let told = String::from_utf8(same.stderr).expect("UTF-8");
+    assert_eq!(same.status.code(), Some(2));
+    assert!(told.contains("same.toml: model 2: setting model.name is a"), "{told}");
+}
+
+#[test]
 fn usage_is_exit_code_three_and_help_is_zero() {
     assert_eq!(enclave(&[]).status.code(), Some(3));
     assert_eq!(enclave(&["--help"]).status.code(), Some(0));

@@ -32,6 +32,8 @@ pub struct Machine {
     pub chip: Chip,
     /// What the model is computed on, where it is not the CPU.
     pub gpus: Option<Gpus>,
+    /// Its settings; `None` is as few as there can be.
+    pub config: Option<Config>,
     /// The keys that the boot will use.
     pub keys: Keys,
     /// What it says it serves.
@@ -72,7 +74,7 @@ impl Machine {
     pub fn new(chip: Chip, engine: Arc<dyn Engine>, manifest: Manifest) -> Result<Self> {
         let keys = Keys::generate(&SystemEntropy).context("making the node's keys")?;
         let clock = MovableClock::at_present();
-        Ok(Self { chip, gpus: None, keys, manifest, engine, clock, wrap: None })
+        Ok(Self { chip, gpus: None, config: None, keys, manifest, engine, clock, wrap: None })
     }
 
     /// Boots it on a free loopback port.
@@ -90,13 +92,10 @@ impl Machine {
     /// # Errors
     /// Those of the boot.
     pub async fn boot_on(self, listener: TcpListener) -> Result<Node> {
-        let name = &self.manifest.name;
-        let device = if self.gpus.is_some() { "cuda" } else { "cpu" };
-        let config = format!(
-            "[model]\npath = \"/model.gguf\"\nname = \"{name}\"\n[engine]\ndevice = \"{device}\"\n"
-        );
+        let least = || least(&self.manifest.name, self.gpus.is_some());
+        let config = self.config.map_or_else(least, Ok)?;
         let parts = Parts {
-            config: Config::from_toml(&config).context("checking the node's configuration")?,
+            config,
             keys: self.keys,
             manifest: self.manifest,
             engine: self.engine,
@@ -108,6 +107,14 @@ impl Machine {
         let wrap = self.wrap.unwrap_or_else(|| Box::new(|router, _| router));
         Node::start_with(parts, listener, wrap).await.context("booting the simulated node")
     }
+}
+
+fn least(name: &str, on_gpus: bool) -> Result<Config> {
+    let device = if on_gpus { "cuda" } else { "cpu" };
+    let config = format!(
+        "[model]\npath = \"/model.gguf\"\nname = \"{name}\"\n[engine]\ndevice = \"{device}\"\n"
+    );
+    Config::from_toml(&config).context("checking the node's configuration")
 }
 
 /// What an enterprise that wants this image, these GPUs and this model would trust, plus the forged roots.

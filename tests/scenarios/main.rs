@@ -3,9 +3,11 @@
 mod attacks;
 mod connect;
 mod endorsements;
+mod models;
 mod sdk;
 mod secrecy;
 mod structured;
 mod support;
 mod trial;
+mod upstream;
 mod vendors;

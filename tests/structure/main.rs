@@ -267,6 +267,30 @@ fn every_check_is_produced_somewhere() {
     );
 }
 
+/// Where unsafe code is allowed, each with its reason there: wiping and locking memory, arithmetic, NVIDIA's library.
+const UNSAFE: [&str; 4] = [
+    "enclave/engine/src/kernels.rs",
+    "enclave/engine/src/memory.rs",
+    "enclave/src/collect/nvml/library.rs",
+    "enclave/src/memory.rs",
+];
+
+#[test]
+fn unsafe_code_is_allowed_in_listed_files_alone() {
+    let allows = |path: &PathBuf| {
+        let text = fs::read_to_string(path).expect("a source file");
+        text.contains(concat!("expect(", "unsafe_code"))
+            || text.contains(concat!("allow(", "unsafe_code"))
+    };
+    let product =
+        ["attestation/src", "verifier/src", "enclave/src", "enclave/engine/src", "gateway/src"];
+    let product = product.map(|folder| root().join(folder));
+    let sources =
+        sources().into_iter().filter(|path| product.iter().any(|at| path.starts_with(at)));
+    let found: Vec<_> = sources.filter(allows).collect();
+    assert_eq!(found, UNSAFE.map(|file| root().join(file)));
+}
+
 /// The workspace's lints cannot see that a member forgot them.
 #[test]
 fn every_member_takes_the_workspace_lints() {

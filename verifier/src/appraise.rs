@@ -2,6 +2,7 @@
 
 use sealroom_attestation::{
     Ledger, Outcome, UnixTime, checks,
+    manifest::Manifest,
     node::{Freshness, HardwareClaims, NodeClaims},
 };
 
@@ -126,8 +127,8 @@ fn node(policy: &Policy, node: &NodeClaims, at: UnixTime, ledger: &mut Ledger) {
         _ => ledger.fail(&checks::POLICY_FRESHNESS, found, format!("at least {least}")),
     }
     lifetime(policy, node, ledger);
-    let model = &node.manifest.name;
-    let found = format!("{model} {}", node.manifest_digest);
+    let Manifest { name: model, engine, build, .. } = &node.manifest;
+    let found = format!("{model} {} on {engine} {build}", node.manifest_digest);
     match policy.models.get(model) {
         _ if policy.models.is_empty() => {
             ledger.missing(&checks::POLICY_MODEL, format!("{found}: the policy pins none"));

@@ -6,20 +6,20 @@
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sealroom_attestation::evidence::Hardware;
 
+use super::deadline::Deadline;
 use super::{CollectError, Collector};
 
 /// Where the kernel offers the interface.
 pub const TSM_ROOT: &str = "/sys/kernel/config/tsm/report";
 
 /// How long the hardware may take: the deadline of the wire for a challenge, less the way there and back.
-const DEADLINE: Duration = Duration::from_secs(8);
+const LONGEST: Duration = Duration::from_secs(8);
 /// Between two attempts while the firmware is throttled.
 const RETRY: Duration = Duration::from_millis(100);
 const MAX_REPORT: usize = 16 * 1024;
@@ -29,44 +29,29 @@ const MAX_TABLE: usize = 32 * 1024;
 #[derive(Debug)]
 pub struct Tsm {
     root: PathBuf,
-    requests: AtomicU64,
-    /// A request past its deadline still sits in the kernel.
-    blocked: Arc<AtomicBool>,
+    deadline: Deadline,
 }
 
 impl Tsm {
     /// Uses the interface below `root`, which is [`TSM_ROOT`] except in tests.
     #[must_use]
     pub fn new(root: PathBuf) -> Self {
-        Self { root, requests: AtomicU64::new(0), blocked: Arc::default() }
+        Self { root, deadline: Deadline::new("tsm", LONGEST) }
     }
 }
 
 impl Collector for Tsm {
     fn collect(&self, report_data: &[u8; 64]) -> Result<Hardware, CollectError> {
-        if self.blocked.swap(true, Ordering::AcqRel) {
-            return Err(CollectError::Busy);
-        }
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let name = self.root.join(format!("sealroom-{}-{number}", std::process::id()));
+        let name = self.root.join(fresh_name());
         let (root, report_data) = (self.root.clone(), *report_data);
-        let (done, result) = mpsc::sync_channel(1);
-        let blocked = Arc::clone(&self.blocked);
-        // A read can hang inside the kernel. The thread then stays behind; this call returns on time.
-        let worker = thread::Builder::new().name("tsm".to_owned()).spawn(move || {
-            let collected = exchange(&root, name, &report_data);
-            blocked.store(false, Ordering::Release);
-            // Nobody listens after the deadline.
-            drop(done.send(collected));
-        });
-        if let Err(error) = worker {
-            self.blocked.store(false, Ordering::Release);
-            return Err(CollectError::Device { reason: error.to_string() });
-        }
-        result
-            .recv_timeout(DEADLINE)
-            .unwrap_or(Err(CollectError::Deadline { seconds: DEADLINE.as_secs() }))
+        self.deadline.call(move || exchange(&root, name, &report_data))
     }
+}
+
+/// The name of a request that no other has: nodes of one process share the kernel's interface.
+fn fresh_name() -> String {
+    static REQUESTS: AtomicU64 = AtomicU64::new(0);
+    format!("sealroom-{}-{}", std::process::id(), REQUESTS.fetch_add(1, Ordering::Relaxed))
 }
 
 /// One request, from making its directory to removing it.
@@ -153,7 +138,7 @@ fn read(directory: &Path, name: &'static str, limit: usize) -> Result<Vec<u8>, C
             }
             Ok(bytes) => return Ok(bytes),
             Err(error)
-                if error.kind() == io::ErrorKind::ResourceBusy && started.elapsed() < DEADLINE =>
+                if error.kind() == io::ErrorKind::ResourceBusy && started.elapsed() < LONGEST =>
             {
                 thread::sleep(RETRY);
             }
@@ -240,6 +225,14 @@ mod tests {
         let (found, limit) = (MAX_REPORT + 1, MAX_REPORT);
         let refused = CollectError::TooLong { name: "outblob", found, limit };
         assert_eq!(answered(&directory, b"7"), Err(refused));
+    }
+
+    #[test]
+    fn nodes_of_one_process_never_share_a_request() {
+        let root = tempfile::tempdir().expect("a directory");
+        let held = || Request::create(root.path(), root.path().join(fresh_name()));
+        let both = [held(), held()].map(|request| request.expect("a directory of its own"));
+        assert_ne!(both[0].directory, both[1].directory);
     }
 
     #[test]

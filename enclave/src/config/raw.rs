@@ -118,6 +118,10 @@ pub struct Upstream {
     pub in_flight: Option<u64>,
     /// Seconds that it may take to load its model.
     pub start_s: Option<u64>,
+    /// Seconds that it may take to the first token of an answer.
+    pub first_token_s: Option<u64>,
+    /// Seconds that it may say nothing after that.
+    pub silence_s: Option<u64>,
     /// Runs it as the node's own user, who can read the node's memory and keys.
     #[serde(default)]
     pub danger_same_user: bool,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sealroom_engine::{Address, Kind};
+use sealroom_engine::{Address, Deadlines, Kind};
 
 use super::raw::RawConfig;
 use super::{ConfigError, refusal, within};
@@ -23,6 +23,7 @@ pub(crate) struct Upstream {
     pub(crate) root: String,
     pub(crate) in_flight: usize,
     pub(crate) start: Duration,
+    pub(crate) deadlines: Deadlines,
 }
 
 impl Upstream {
@@ -75,7 +76,20 @@ pub(super) fn upstream(raw: &RawConfig) -> Result<Option<Upstream>, ConfigError>
         root,
         in_flight: most as usize,
         start: Duration::from_secs(start),
+        deadlines: deadlines(upstream)?,
     }))
+}
+
+fn deadlines(upstream: &super::raw::Upstream) -> Result<Deadlines, ConfigError> {
+    let default = Deadlines::default();
+    let limit = |name, asked: Option<u64>, default: Duration| {
+        within(name, asked.unwrap_or(default.as_secs()), 1, 3600).map(Duration::from_secs)
+    };
+    Ok(Deadlines {
+        first_byte: limit("upstream.first_token_s", upstream.first_token_s, default.first_byte)?,
+        silence: limit("upstream.silence_s", upstream.silence_s, default.silence)?,
+        ..default
+    })
 }
 
 /// Nothing is looked up: which program runs must not depend on an environment.
@@ -130,7 +144,8 @@ group = 991
     #[test]
     fn the_example_on_its_page_is_accepted() {
         let page = include_str!("../../../docs/engine.md");
-        let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+        let part = page.split("## An engine beside the node").nth(1).expect("its part");
+        let example = part.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
         let config = Config::from_toml(example.expect("an example")).expect("accepted");
         assert_eq!(config.upstream().map(|upstream| upstream.root.as_str()), Some("/models/qwen"));
     }
@@ -191,9 +206,13 @@ group = 991
 
     #[test]
     fn accepts_each_limit_and_refuses_the_next_value() {
-        for (name, good, bad) in
-            [("in_flight", 1, 0), ("in_flight", 65_536, 65_537), ("start_s", 7200, 7201)]
-        {
+        for (name, good, bad) in [
+            ("in_flight", 1, 0),
+            ("in_flight", 65_536, 65_537),
+            ("start_s", 7200, 7201),
+            ("first_token_s", 3600, 3601),
+            ("silence_s", 1, 0),
+        ] {
             let set = |value: i32| with("user = 990", &format!("user = 990\n{name} = {value}"));
             set(good).expect(name);
             let said = set(bad).expect_err(name);

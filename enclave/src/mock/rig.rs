@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use super::{FixedEntropy, MockEngine, MovableClock};
 use crate::boot::manifest;
-use crate::collect::{CollectError, Collector};
+use crate::collect::{CollectError, Collector, GpuCollector};
 use crate::config::Config;
 use crate::keys::Keys;
 use crate::node::{Node, Parts};
@@ -21,6 +21,7 @@ use crate::serve::Deadlines;
 pub(crate) struct Hardware {
     pub(crate) quotes: AtomicUsize,
     pub(crate) broken: AtomicBool,
+    pub(crate) gpus_lost: AtomicBool,
     held: Mutex<bool>,
     released: Condvar,
 }
@@ -46,6 +47,17 @@ impl Collector for Hardware {
             return Err(CollectError::Device { reason: "broken".into() });
         }
         Ok(evidence::Hardware::Snp { report: report_data.to_vec(), certificates: None })
+    }
+}
+
+/// A machine without GPUs commits to none.
+impl GpuCollector for Hardware {
+    fn collect(&self, _: &[u8; 32]) -> Result<Vec<evidence::GpuEntry>, CollectError> {
+        Ok(Vec::new())
+    }
+
+    fn have_stopped(&self) -> bool {
+        self.gpus_lost.load(Ordering::SeqCst)
     }
 }
 
@@ -76,7 +88,7 @@ impl Rig {
             keys: Keys::generate(&*entropy).expect("keys"),
             engine: engine.clone(),
             collector: hardware.clone(),
-            gpus: None,
+            gpus: Some(hardware.clone()),
             clock: clock.clone(),
             entropy,
         };

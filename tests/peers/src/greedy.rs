@@ -1,8 +1,8 @@
-//! Answers of the likeliest token at every step.
+//! Answers of the likeliest token at every step, and vectors.
 
 use std::{ops::ControlFlow, sync::mpsc};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use sealroom_engine::{Engine, Event, GenerationRequest, Input, LocalEngine, Sampling, Token};
 
 /// An answer of `count` tokens, each with the 20 likeliest in its place.
@@ -25,6 +25,21 @@ pub(crate) fn answer(engine: &LocalEngine, prompt: &str, count: usize) -> Result
     let tokens: Vec<_> = tokens.collect();
     ensure!(tokens.len() == count, "{} tokens of an answer of {count}", tokens.len());
     Ok(tokens)
+}
+
+/// The vector of a text.
+pub(crate) fn embed(engine: &LocalEngine, text: &str) -> Result<Vec<f32>> {
+    let (sender, events) = mpsc::channel();
+    let sink = move |event: Event| match sender.send(event) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    };
+    engine.embed(Input::Text(text.into()), Box::new(sink))?;
+    let vector = events.iter().find_map(|event| match event {
+        Event::Embedded(vector) => Some(vector.to_vec()),
+        Event::Started { .. } | Event::Token(_) | Event::Finished(_) | Event::Failed(_) => None,
+    });
+    vector.context("no vector")
 }
 
 /// The token with the greatest logit; of equal ones the first.

@@ -16,6 +16,9 @@ const LONGEST_TEXT: usize = 32 << 20;
 /// The most calls of one answer.
 const MOST_CALLS: usize = 128;
 
+/// Tokens that any engine may hold back: the end of a turn, characters that were never finished.
+const HELD_BACK: usize = 8;
+
 /// What an answer is held against.
 pub(super) struct Rules {
     /// The most tokens that it can have.
@@ -27,6 +30,18 @@ pub(super) struct Rules {
     pub(super) tools: Vec<String>,
     /// Whether its stream must count what it used.
     pub(super) tells_usage: bool,
+}
+
+impl Rules {
+    /// The most tokens that can be counted when `told` came. An engine that reads calls holds back what it read, and one that
+    /// found a stop string at most a token for each byte of it: who pays for tokens must not pay for invented ones.
+    fn countable(&self, told: usize) -> usize {
+        if !self.tools.is_empty() {
+            return self.most;
+        }
+        let stop = self.stop.iter().map(|stop| stop.expose().len()).max().unwrap_or(0);
+        self.most.min(told.saturating_add(stop).saturating_add(HELD_BACK))
+    }
 }
 
 /// One answer, while it comes.
@@ -257,7 +272,8 @@ impl Answer {
         Ok(events)
     }
 
-    /// Holds what the engine counted against what it sent. Tokens that it held back and never told are only counted.
+    /// Holds what the engine counted against what it sent. Tokens that it held back and never told are only counted, within
+    /// bounds.
     fn books(&self) -> Result<Usage, UpstreamError> {
         let Some(counted) = &self.usage else {
             let own = Usage { prompt: 0, completion: self.counted, cached: 0 };
@@ -270,7 +286,8 @@ impl Answer {
             cached: cached.and_then(|details| details.cached_tokens).unwrap_or_default(),
         };
         let told = self.began.flatten().unwrap_or(usage.prompt);
-        let holds = (self.counted..=self.rules.most).contains(&usage.completion)
+        let most = self.rules.countable(self.counted);
+        let holds = (self.counted..=most).contains(&usage.completion)
             && usage.cached <= usage.prompt
             && told == usage.prompt;
         if !holds {

@@ -163,6 +163,14 @@ async fn a_stepped_wall_clock_makes_the_node_not_ready_until_evidence_is_fresh()
 }
 
 #[tokio::test]
+async fn a_node_that_lost_its_gpus_takes_no_request() {
+    let rig = Rig::start().await;
+    assert!(rig.node.state().is_ready());
+    rig.hardware.gpus_lost.store(true, Ordering::SeqCst);
+    assert!(!rig.node.state().is_ready());
+}
+
+#[tokio::test]
 async fn keys_rotate_with_their_evidence() {
     let rig = Rig::start().await;
     let (first, state) = (rig.node.state().statement(), rig.node.state());

@@ -220,7 +220,7 @@ impl<'b> Peer<'b> {
 
     /// What it thinks of every token of an answer, each given all before it.
     pub(super) fn distributions(&self, prompt: &[u32], answer: &[u32]) -> Result<Distributions> {
-        let mut context = self.context()?;
+        let mut context = self.context(false)?;
         let all: Vec<u32> = prompt.iter().chain(answer).copied().collect();
         let from = prompt.len() - 1;
         decode(&mut context, &all, 0, from)?;
@@ -231,7 +231,7 @@ impl<'b> Peer<'b> {
 
     /// Its own greedy answer, token by token.
     fn answer(&self, prompt: &[u32]) -> Result<Vec<u32>> {
-        let mut context = self.context()?;
+        let mut context = self.context(false)?;
         decode(&mut context, prompt, 0, prompt.len() - 1)?;
         let mut answer = vec![likeliest(context.get_logits_ith(i32::try_from(prompt.len() - 1)?))];
         while answer.len() < ANSWER {
@@ -242,12 +242,20 @@ impl<'b> Peer<'b> {
         Ok(answer)
     }
 
-    fn context(&self) -> Result<LlamaContext<'_>> {
+    /// The vector of a text, pooled as the file says.
+    pub(super) fn embed(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        let mut context = self.context(true)?;
+        decode(&mut context, tokens, 0, 0)?;
+        Ok(context.embeddings_seq_ith(0).context("a vector in llama.cpp")?.to_vec())
+    }
+
+    fn context(&self, embeds: bool) -> Result<LlamaContext<'_>> {
         // One thread: its threads spin at barriers and starve where cores are shared.
         let parameters = LlamaContextParams::default()
             .with_n_ctx(NonZeroU32::new(512))
             .with_n_threads(1)
             .with_n_threads_batch(1)
+            .with_embeddings(embeds)
             .with_flash_attention_policy(self.attention)
             .with_type_k(self.cache)
             .with_type_v(self.cache);

@@ -3,7 +3,7 @@
 
 use std::{fs::File, path::Path};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use candle_core::{
     Device, Tensor,
     quantized::{
@@ -16,7 +16,7 @@ use sealroom_engine::{Engine, LocalEngine, Settings, SpecialTokens};
 
 use super::accuracy::{ANSWER, Errors, Peer};
 use crate::Row;
-use crate::greedy::answer;
+use crate::greedy::{answer, embed};
 
 const FAMILIES: [&str; 3] = ["llama", "qwen2", "qwen3"];
 /// Every run has the same models.
@@ -31,37 +31,52 @@ const WIDE_HEAD: usize = 48;
 /// The greatest difference of a log-probability that half precision explains, nat.
 const GOAL: f64 = 0.01;
 
+/// Kinds of pooling as files write them, and their names.
+const POOLINGS: [(u32, &str); 2] = [(1, "mean"), (3, "last")];
+/// The greatest difference of a coordinate of a vector of length 1 that half precision explains.
+const VECTOR_GOAL: f64 = 0.001;
+
 pub(super) fn rows(backend: &LlamaBackend) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
-    FAMILIES
-        .map(|family| {
-            let path = folder.path().join(format!("{family}.gguf"));
-            write(family, &path).with_context(|| format!("writing a {family}"))?;
-            let greatest = f64::from(compare(&path, backend)?.greatest);
-            Ok(Row {
-                bench: "engine",
-                case: format!("a random {family}"),
-                metric: "greatest difference",
-                unit: "nat",
-                ours: greatest,
-                peer: GOAL,
-                peer_name: "bound",
-                ratio: greatest / GOAL,
-                goal: 1.0,
-                met: greatest <= GOAL,
-            })
-        })
-        .into_iter()
-        .collect()
+    let mut rows = Vec::new();
+    for family in FAMILIES {
+        let path = folder.path().join(format!("{family}.gguf"));
+        write(family, None, &path).with_context(|| format!("writing a {family}"))?;
+        let greatest = compare(&path, backend)?.greatest.into();
+        rows.push(row(format!("a random {family}"), "nat", greatest, GOAL));
+    }
+    for (pooling, name) in POOLINGS {
+        let path = folder.path().join(format!("{name}.gguf"));
+        write("llama", Some(pooling), &path).with_context(|| format!("writing for {name}"))?;
+        let greatest = compare_vectors(&path, backend)?.into();
+        rows.push(row(format!("{name} pooling"), "of 1", greatest, VECTOR_GOAL));
+    }
+    Ok(rows)
 }
+
+fn row(case: String, unit: &'static str, greatest: f64, bound: f64) -> Row {
+    Row {
+        bench: "engine",
+        case,
+        metric: "greatest difference",
+        unit,
+        ours: greatest,
+        peer: bound,
+        peer_name: "bound",
+        ratio: greatest / bound,
+        goal: 1.0,
+        met: greatest <= bound,
+    }
+}
+
+const PROMPT: &str = "the quick brown fox jumps over the lazy dog, again and again";
 
 fn compare(path: &Path, backend: &LlamaBackend) -> Result<Errors> {
     let ours = LocalEngine::load(&std::fs::read(path)?, &Settings::default())?;
     let peer = Peer::load(backend, path, KvCacheType::F32)?;
     let mut errors = Errors::default();
-    let prompt = "the quick brown fox jumps over the lazy dog, again and again";
-    let said = answer(&ours, prompt, ANSWER)?;
-    let tokens = ours.tokenize(prompt, SpecialTokens::Parse)?;
+    let said = answer(&ours, PROMPT, ANSWER)?;
+    let tokens = ours.tokenize(PROMPT, SpecialTokens::Parse)?;
     let ids: Vec<u32> = said.iter().filter_map(|token| token.id).collect();
     for (token, exact) in said.iter().zip(peer.distributions(&tokens, &ids)?) {
         let told = token.top.iter().filter_map(|one| Some((one.id?, one.logprob)));
@@ -70,8 +85,19 @@ fn compare(path: &Path, backend: &LlamaBackend) -> Result<Errors> {
     Ok(errors)
 }
 
+fn compare_vectors(path: &Path, backend: &LlamaBackend) -> Result<f32> {
+    let ours = LocalEngine::load(&std::fs::read(path)?, &Settings::default())?;
+    let tokens = ours.tokenize(PROMPT, SpecialTokens::Parse)?;
+    let vector = embed(&ours, PROMPT)?;
+    let theirs = Peer::load(backend, path, KvCacheType::F32)?.embed(&tokens)?;
+    let length = theirs.iter().map(|number| number * number).sum::<f32>().sqrt();
+    ensure!(vector.len() == theirs.len() && length > 0.0, "vectors of another length");
+    let differences = vector.iter().zip(&theirs).map(|(a, b)| (a - b / length).abs());
+    Ok(differences.fold(0.0, f32::max))
+}
+
 /// A model of this family over a vocabulary of single bytes.
-fn write(family: &str, path: &Path) -> Result<()> {
+fn write(family: &str, pooling: Option<u32>, path: &Path) -> Result<()> {
     let head = if family == "qwen3" { WIDE_HEAD } else { WIDTH / HEADS };
     let tokens = vocabulary();
     let text = |text: &str| Value::String(text.to_owned());
@@ -79,7 +105,7 @@ fn write(family: &str, path: &Path) -> Result<()> {
     let kinds = (0..tokens.len()).map(|id| Value::I32(if id == 256 { 3 } else { 1 }));
     let pre = if family == "llama" { "smollm" } else { "qwen2" };
     let own = |name: &str| format!("{family}.{name}");
-    let metadata = vec![
+    let mut metadata = vec![
         ("general.architecture".to_owned(), text(family)),
         (own("block_count"), count(LAYERS)),
         (own("context_length"), count(512)),
@@ -101,6 +127,7 @@ fn write(family: &str, path: &Path) -> Result<()> {
         ("tokenizer.ggml.merges".to_owned(), Value::Array(vec![text("a b")])),
         ("tokenizer.ggml.eos_token_id".to_owned(), Value::U32(256)),
     ];
+    metadata.extend(pooling.map(|kind| (own("pooling_type"), Value::U32(kind))));
     let metadata: Vec<_> = metadata.iter().map(|(key, value)| (key.as_str(), value)).collect();
     let (tensors, mut state) = (tensors(family, head, tokens.len()), SEED);
     let tensors = tensors.into_iter().map(|(name, shape, size)| {

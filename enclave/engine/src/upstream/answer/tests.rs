@@ -176,6 +176,21 @@ fn refuses_a_count_that_is_not_what_came() {
 }
 
 #[test]
+fn refuses_invented_tokens_where_nothing_can_have_been_held_back() {
+    // Two came; "END" can hide three, and any engine eight.
+    let with = |count: usize, tools: &[&str]| {
+        let tools = tools.iter().map(|name| (*name).to_owned()).collect();
+        let usage =
+            USAGE.replace("\"completion_tokens\":2", &format!("\"completion_tokens\":{count}"));
+        let rules = Rules { most: 100, tools, ..rules() };
+        events(rules, &[HELLO, STOP, &usage, DONE]).map(|events| end(&events).1.completion)
+    };
+    assert_eq!(with(13, &[]), Ok(13));
+    assert_eq!(with(14, &[]), Err(UpstreamError::Usage));
+    assert_eq!(with(14, &["weather"]), Ok(14));
+}
+
+#[test]
 fn refuses_more_tokens_than_were_asked_for() {
     let usage = USAGE.replace("\"completion_tokens\":2", "\"completion_tokens\":4");
     let most = events(rules(), &[HELLO, HELLO, HELLO, STOP, &usage, DONE]).unwrap();

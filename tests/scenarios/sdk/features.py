@@ -7,6 +7,8 @@ client = OpenAI(base_url=sys.argv[1], api_key="none", max_retries=0)
 model = sys.argv[2]
 messages = [{"role": "user", "content": "Say something about the sea."}]
 common = dict(model=model, messages=messages, seed=7, max_tokens=12)
+# Drawn at random, white space inside a call could take all its tokens.
+steady = dict(model=model, temperature=0)
 
 several = client.chat.completions.create(n=2, logprobs=True, top_logprobs=2, **common)
 again = client.chat.completions.create(n=2, logprobs=True, top_logprobs=2, **common)
@@ -24,18 +26,18 @@ tool = {
     },
 }
 call = client.chat.completions.create(
-    model=model, messages=messages, tools=[tool], tool_choice="required",
-    parallel_tool_calls=False, max_tokens=60,
+    messages=messages, tools=[tool], tool_choice="required",
+    parallel_tool_calls=False, max_tokens=60, **steady,
 ).choices[0]
 called = call.message.tool_calls[0]
 # The call goes back with its answer, as agents do it.
 answered = client.chat.completions.create(
-    model=model, tools=[tool], tool_choice="none", max_tokens=4,
+    tools=[tool], tool_choice="none", max_tokens=4, **steady,
     messages=messages + [call.message, {"role": "tool", "tool_call_id": called.id, "content": "done"}],
 )
 parts = client.chat.completions.create(
-    model=model, messages=messages, tools=[tool], tool_choice="required",
-    parallel_tool_calls=False, max_tokens=60, stream=True,
+    messages=messages, tools=[tool], tool_choice="required",
+    parallel_tool_calls=False, max_tokens=60, stream=True, **steady,
 )
 name, arguments = "", ""
 for chunk in parts:
@@ -60,15 +62,15 @@ format = {
     }},
 }
 boat = client.chat.completions.create(
-    model=model, messages=messages, response_format=format, max_tokens=80
+    messages=messages, response_format=format, max_tokens=80, **steady
 ).choices[0].message.content
 parsed = client.chat.completions.parse(
-    model=model, messages=messages, response_format=Boat, max_tokens=400, seed=3, temperature=0
+    messages=messages, response_format=Boat, max_tokens=400, **steady
 ).choices[0].message.parsed
 tokens = client.completions.create(
-    model=model, prompt=[[19556, 28, 905], [19556]], max_tokens=3, logprobs=1
+    prompt=[[19556, 28, 905], [19556]], max_tokens=3, logprobs=1, **steady
 )
-streamed = client.completions.create(model=model, prompt="Once", max_tokens=3, stream=True, n=2)
+streamed = client.completions.create(model=model, prompt="Once", max_tokens=3, stream=True, n=2, seed=7)
 indices = {choice.index for chunk in streamed for choice in chunk.choices}
 try:
     client.chat.completions.create(temperature=3, **common)
